@@ -1,0 +1,31 @@
+/*
+ * clock: the one time line of a run, CLOCK_MONOTONIC in nanoseconds, and what ties it to the wall clock.
+ */
+#ifndef PYCARBON_CLOCK_H
+#define PYCARBON_CLOCK_H
+
+#include <stdint.h>
+
+/* Where the time comes from: an argument everywhere, so that a test can own it. */
+struct pc_clock {
+    int64_t (*now_ns)(const struct pc_clock *clock);
+};
+
+/* CLOCK_MONOTONIC.  Lives as long as the program. */
+const struct pc_clock *pc_clock_monotonic(void);
+
+/*
+ * One moment on three clocks.  `realtime_ns` and `boottime_ns` were read between two readings of the
+ * monotonic clock that lie `uncertainty_ns` apart; `monotonic_ns` is their middle.  A realtime that moves
+ * against monotonic is a clock step, a boottime that does is a suspend.
+ */
+struct pc_clock_anchor {
+    int64_t monotonic_ns;
+    int64_t realtime_ns;
+    int64_t boottime_ns;
+    int64_t uncertainty_ns;
+};
+
+struct pc_clock_anchor pc_clock_anchor_now(void);
+
+#endif

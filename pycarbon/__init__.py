@@ -1,0 +1,52 @@
+"""pycarbon: what code costs in energy and carbon, with error bars that hold.
+
+    with pycarbon.record("train", project="digits") as run:
+        ...
+    print(run.energy.total_j, run.energy.low_j, run.energy.high_j, run.energy.kind)
+
+Importing this module loads nothing else; each name below brings what it needs when it is first used.
+"""
+
+from typing import TYPE_CHECKING, Any
+
+from pycarbon._version import __version__
+
+if TYPE_CHECKING:
+    from pycarbon.analysis import Run, load
+    from pycarbon.errors import IntensityError, PyCarbonError, RunFileError, SourceError
+    from pycarbon.recording import record
+
+_HOMES = {
+    "IntensityError": "errors",
+    "PyCarbonError": "errors",
+    "Run": "analysis",
+    "RunFileError": "errors",
+    "SourceError": "errors",
+    "load": "analysis",
+    "record": "recording",
+}
+
+__all__ = [
+    "IntensityError",
+    "PyCarbonError",
+    "Run",
+    "RunFileError",
+    "SourceError",
+    "__version__",
+    "load",
+    "record",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'pycarbon' has no attribute {name!r}")
+    from importlib import import_module
+
+    value = getattr(import_module(f"pycarbon.{_HOMES[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

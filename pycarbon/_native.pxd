@@ -1,0 +1,86 @@
+"""The C core as Cython sees it: csrc/*.h, spelled once."""
+
+from libc.stdint cimport int32_t, int64_t, uint16_t, uint32_t, uint64_t
+from posix.types cimport pid_t
+
+
+cdef extern from "clock.h" nogil:
+    struct pc_clock:
+        pass
+    struct pc_clock_anchor:
+        int64_t monotonic_ns
+        int64_t realtime_ns
+        int64_t boottime_ns
+        int64_t uncertainty_ns
+    const pc_clock *pc_clock_monotonic()
+    pc_clock_anchor pc_clock_anchor_now()
+
+cdef extern from "edge.h" nogil:
+    enum:
+        PC_EDGE_FIRST
+        PC_EDGE_WRAPPED
+        PC_EDGE_RESET
+        PC_EDGE_GAP
+        PC_EDGE_LOST
+        PC_EDGE_FOUND
+        PC_EDGE_LAST
+        PC_EDGE_ALL
+    struct pc_edge:
+        int64_t t_before_ns
+        int64_t t_seen_ns
+        uint64_t raw
+        uint16_t channel
+        uint16_t flags
+        int32_t error
+
+cdef extern from "ring.h" nogil:
+    struct pc_ring:
+        uint64_t capacity
+    int pc_ring_create(pc_ring *ring, const char *path, uint64_t capacity)
+    int pc_ring_open(pc_ring *ring, const char *path)
+    void pc_ring_close(pc_ring *ring)
+    size_t pc_ring_peek(const pc_ring *ring, pc_edge *out, size_t max)
+    uint64_t pc_ring_waiting(const pc_ring *ring)
+    int pc_ring_consume(pc_ring *ring, uint64_t count)
+    uint64_t pc_ring_dropped(const pc_ring *ring)
+
+cdef extern from "counter.h" nogil:
+    struct pc_counter:
+        uint64_t range
+        uint64_t max_per_s
+
+cdef extern from "source.h" nogil:
+    enum:
+        PC_PROC_MACHINE
+        PC_PROC_TREE
+    struct pc_source:
+        int (*read)(pc_source *source, size_t index, uint64_t *raw) noexcept nogil
+        void (*close)(pc_source *source) noexcept nogil
+        size_t count
+    int pc_source_powercap_open(pc_source **out, const char *const *paths, size_t count)
+    int pc_source_proc_open(pc_source **out, const char *root)
+    void pc_source_proc_follow(pc_source *source, pid_t pid)
+    int pc_source_replay_open(pc_source **out, const pc_clock *clock, const int64_t *time_ns,
+                              const uint64_t *raw, const int32_t *error, size_t count)
+
+cdef extern from "sampler.h" nogil:
+    struct pc_channel:
+        pc_source *source
+        size_t index
+        uint16_t id
+        pc_counter counter
+    struct pc_sampler_settings:
+        const pc_clock *clock
+        pc_ring *ring
+        pc_channel *channels
+        size_t channel_count
+        int64_t period_ns
+        int64_t gap_ns
+        int64_t max_duty_ppm
+    struct pc_sampler:
+        pass
+    int pc_sampler_create(pc_sampler **out, const pc_sampler_settings *settings)
+    int pc_sampler_start(pc_sampler *sampler)
+    int pc_sampler_stop(pc_sampler *sampler)
+    int64_t pc_sampler_cpu_ns(pc_sampler *sampler)
+    void pc_sampler_free(pc_sampler *sampler)

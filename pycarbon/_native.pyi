@@ -1,0 +1,56 @@
+from collections.abc import Iterable, Sequence
+from os import PathLike
+from typing import Any
+
+EDGE_BYTES: int
+FIRST: int
+WRAPPED: int
+RESET: int
+GAP: int
+LOST: int
+FOUND: int
+LAST: int
+ALL_CHANNELS: int
+
+def clock_anchor() -> tuple[int, int, int, int]: ...
+
+class Ring:
+    path: str | PathLike[str] | None
+    @staticmethod
+    def create(path: str | PathLike[str] | None, capacity: int) -> Ring: ...
+    @staticmethod
+    def open(path: str | PathLike[str]) -> Ring: ...
+    def peek(self, most: int = ...) -> bytes: ...
+    def consume(self, count: int) -> None: ...
+    @property
+    def capacity(self) -> int: ...
+    @property
+    def waiting(self) -> int: ...
+    @property
+    def dropped(self) -> int: ...
+
+class Source:
+    @staticmethod
+    def powercap(paths: Iterable[str | PathLike[str]]) -> Source: ...
+    @staticmethod
+    def proc(root: str | PathLike[str]) -> Source: ...
+    @staticmethod
+    def replay(time_ns: Any, raw: Any, error: Any) -> Source: ...
+    def follow(self, pid: int) -> None: ...
+    def read(self, index: int) -> int: ...
+
+class Sampler:
+    ring: Ring
+    def __init__(
+        self,
+        ring: Ring,
+        channels: Sequence[tuple[Source, int, int, int, int]],
+        *,
+        period_ns: int,
+        gap_ns: int,
+        max_duty_ppm: int = 0,
+    ) -> None: ...
+    def start(self) -> None: ...
+    def stop(self) -> None: ...
+    @property
+    def cpu_ns(self) -> int: ...

@@ -1,0 +1,214 @@
+# cython: language_level=3, embedsignature=True, freethreading_compatible=True
+"""The only module that sees both C and Python: it converts, and decides nothing."""
+
+import os
+
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize
+from libc.stdlib cimport calloc, free
+from libc.string cimport memset, strerror
+
+EDGE_BYTES = sizeof(pc_edge)
+FIRST, WRAPPED, RESET, GAP, LOST, FOUND, LAST = (
+    PC_EDGE_FIRST, PC_EDGE_WRAPPED, PC_EDGE_RESET, PC_EDGE_GAP, PC_EDGE_LOST, PC_EDGE_FOUND, PC_EDGE_LAST)
+ALL_CHANNELS = PC_EDGE_ALL
+
+
+cdef int check(int code, where=None) except -1:
+    """Turn the core's `0 or -errno` into a Python exception, here and nowhere else."""
+    if code < 0:
+        raise OSError(-code, strerror(-code).decode(), where)
+    return code
+
+
+def clock_anchor():
+    """One moment on three clocks: (monotonic_ns, realtime_ns, boottime_ns, uncertainty_ns)."""
+    cdef pc_clock_anchor anchor = pc_clock_anchor_now()
+    return anchor.monotonic_ns, anchor.realtime_ns, anchor.boottime_ns, anchor.uncertainty_ns
+
+
+cdef class Ring:
+    """A ring of edges in the pages of a file; see csrc/ring.h."""
+
+    cdef pc_ring ring
+    cdef readonly object path
+
+    def __cinit__(self):
+        memset(&self.ring, 0, sizeof(self.ring))
+
+    def __dealloc__(self):
+        pc_ring_close(&self.ring)
+
+    @staticmethod
+    def create(path, uint64_t capacity):
+        """Make the file `path` (None: pages that die with the process); OSError where it cannot be."""
+        cdef Ring self = Ring()
+        cdef bytes name = b"" if path is None else os.fsencode(path)
+        cdef const char *raw_name = NULL if path is None else <const char *>name
+        cdef int code
+        with nogil:
+            code = pc_ring_create(&self.ring, raw_name, capacity)
+        check(code, path)
+        self.path = path
+        return self
+
+    @staticmethod
+    def open(path):
+        """Map the file of a dead recording for peeking; OSError where it is not a ring."""
+        cdef Ring self = Ring()
+        cdef bytes name = os.fsencode(path)
+        check(pc_ring_open(&self.ring, name), path)
+        self.path = path
+        return self
+
+    def peek(self, size_t most=1 << 62):
+        """Copy the oldest edges, up to `most` of them, as bytes of `struct pc_edge`; consumes none."""
+        cdef size_t count = min(most, pc_ring_waiting(&self.ring))
+        cdef bytes copy = PyBytes_FromStringAndSize(NULL, count * sizeof(pc_edge))
+        cdef pc_edge *out = <pc_edge *>PyBytes_AS_STRING(copy)
+        with nogil:
+            pc_ring_peek(&self.ring, out, count)
+        return copy
+
+    def consume(self, uint64_t count):
+        """Free the `count` oldest edges."""
+        check(pc_ring_consume(&self.ring, count), self.path)
+
+    @property
+    def capacity(self):
+        return self.ring.capacity
+
+    @property
+    def waiting(self):
+        return pc_ring_waiting(&self.ring)
+
+    @property
+    def dropped(self):
+        return pc_ring_dropped(&self.ring)
+
+
+cdef class Source:
+    """A way to read counters; see csrc/source.h.  Made by powercap(), proc() or replay()."""
+
+    cdef pc_source *source
+
+    def __dealloc__(self):
+        if self.source != NULL:
+            self.source.close(self.source)
+
+    @staticmethod
+    def powercap(paths):
+        """The energy_uj files at `paths`, in micro-joules; OSError with the first that cannot be opened."""
+        cdef Source self = Source()
+        cdef list names = [os.fsencode(path) for path in paths]
+        cdef size_t count = len(names), i
+        cdef const char **raw_names = <const char **>calloc(count or 1, sizeof(char *))
+        cdef int code
+        if raw_names == NULL:
+            raise MemoryError
+        try:
+            for i in range(count):
+                raw_names[i] = names[i]
+            code = pc_source_powercap_open(&self.source, raw_names, count)
+        finally:
+            free(raw_names)
+        check(code, ", ".join(map(str, paths)))
+        return self
+
+    @staticmethod
+    def proc(root):
+        """CPU time in clock ticks from the folder `root`: counter 0 the machine's, 1 a process tree's."""
+        cdef Source self = Source()
+        cdef bytes name = os.fsencode(root)
+        check(pc_source_proc_open(&self.source, name), root)
+        return self
+
+    @staticmethod
+    def replay(const int64_t[::1] time_ns, const uint64_t[::1] raw, const int32_t[::1] error):
+        """A series played back on CLOCK_MONOTONIC; the three arrays have one length, `error` holds errnos."""
+        cdef Source self = Source()
+        if not time_ns.shape[0] == raw.shape[0] == error.shape[0] or raw.shape[0] == 0:
+            raise ValueError("a replay needs three arrays of one length, not empty")
+        check(pc_source_replay_open(&self.source, pc_clock_monotonic(), &time_ns[0], &raw[0], &error[0],
+                                    raw.shape[0]))
+        return self
+
+    def follow(self, pid_t pid):
+        """proc() only: from the next reading on, counter 1 is the tree below `pid`."""
+        pc_source_proc_follow(self.source, pid)
+
+    def read(self, size_t index):
+        """One reading of counter `index`; OSError where it fails."""
+        cdef uint64_t raw = 0
+        cdef int code
+        if index >= self.source.count:
+            raise IndexError(index)
+        with nogil:
+            code = self.source.read(self.source, index, &raw)
+        check(code)
+        return raw
+
+
+cdef class Sampler:
+    """A thread that pushes every change of some counters into a ring; see csrc/sampler.h.
+
+    `channels` are tuples (source, index, id, range, max_per_s).
+    """
+
+    cdef pc_sampler *sampler
+    cdef pc_channel *channels
+    cdef list sources
+    cdef readonly Ring ring
+    cdef object pid
+
+    def __cinit__(self, Ring ring not None, channels, *, int64_t period_ns, int64_t gap_ns, int64_t max_duty_ppm=0):
+        cdef pc_sampler_settings settings
+        cdef Source source
+        cdef size_t i
+        self.ring = ring
+        self.sources = [channel[0] for channel in channels]
+        self.channels = <pc_channel *>calloc(len(channels) or 1, sizeof(pc_channel))
+        if self.channels == NULL:
+            raise MemoryError
+        for i, (source, index, identity, counter_range, max_per_s) in enumerate(channels):
+            if index >= source.source.count:
+                raise IndexError(index)
+            self.channels[i].source = source.source
+            self.channels[i].index = index
+            self.channels[i].id = identity
+            self.channels[i].counter.range = counter_range
+            self.channels[i].counter.max_per_s = max_per_s
+        settings.clock = pc_clock_monotonic()
+        settings.ring = &ring.ring
+        settings.channels = self.channels
+        settings.channel_count = len(channels)
+        settings.period_ns = period_ns
+        settings.gap_ns = gap_ns
+        settings.max_duty_ppm = max_duty_ppm
+        check(pc_sampler_create(&self.sampler, &settings))
+
+    def start(self):
+        """Start the thread."""
+        check(pc_sampler_start(self.sampler))
+        self.pid = os.getpid()
+
+    def stop(self):
+        """Let the thread look once more and join it; nothing in a process forked after start()."""
+        if self.pid is None or self.pid != os.getpid():
+            return
+        self.pid = None
+        with nogil:
+            pc_sampler_stop(self.sampler)
+
+    @property
+    def cpu_ns(self):
+        """CPU time the thread has used so far."""
+        return pc_sampler_cpu_ns(self.sampler)
+
+    def __dealloc__(self):
+        if self.pid is not None:
+            if self.pid != os.getpid():
+                return  # a forked child: the thread, and so the memory it uses, is the parent's alone
+            with nogil:
+                pc_sampler_stop(self.sampler)
+        pc_sampler_free(self.sampler)
+        free(self.channels)
