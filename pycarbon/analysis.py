@@ -1,0 +1,296 @@
+"""A run as its users see it: what was recorded, and the figures that follow from it."""
+
+from __future__ import annotations
+
+import math
+import re
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pycarbon import home
+from pycarbon.attribution import CpuTime, cpu_time, shares
+from pycarbon.emissions import Emissions, from_energy
+from pycarbon.energy import LINE_DTYPE, ChannelEnergy, Timeline, channel_energy, power
+from pycarbon.errors import PyCarbonError
+from pycarbon.intensity import Intensity, lookup
+from pycarbon.interval import Range
+from pycarbon.machine import Machine
+from pycarbon.model import PowerCurve, energy_j
+from pycarbon.run import Channel, Kind, RunData
+
+POWER_DTYPE = np.dtype([("time_ns", "<i8"), ("power_w", "<f8")])
+
+
+@dataclass(frozen=True, slots=True)
+class Energy:
+    """What a run used, in joules; every figure lies between its low and its high.
+
+    The total adds the channels whose `in_total` is true, and its kind is that of its least certain part.
+    `process_j` is the recorded process tree's share of the total, `attributed` by CPU time; None where the CPU
+    time is not known.
+    """
+
+    total_j: float
+    low_j: float
+    high_j: float
+    kind: Kind
+    process_j: float | None
+    process_low_j: float | None
+    process_high_j: float | None
+    channels: tuple[ChannelEnergy, ...]
+
+
+class Run:
+    """One recorded run. All figures are computed from what was recorded, when first asked for."""
+
+    def __init__(self, data: RunData, path: Path | None = None) -> None:
+        """Wrap what was recorded; `path` is where it lies."""
+        self._data = data
+        self.path = path
+
+    @property
+    def data(self) -> RunData:
+        """What was recorded: metadata, channels, edges."""
+        return self._data
+
+    def _meta(self, name: str, default: Any = None) -> Any:
+        return self.data.meta.get(name, default)
+
+    @property
+    def id(self) -> str:
+        """A name that no other run has."""
+        return str(self._meta("id", ""))
+
+    @property
+    def project(self) -> str:
+        """The project the run belongs to."""
+        return str(self._meta("project", ""))
+
+    @property
+    def name(self) -> str:
+        """What the run was called."""
+        return str(self._meta("name", ""))
+
+    @property
+    def command(self) -> list[str]:
+        """What was run."""
+        return list(self._meta("command", []))
+
+    @property
+    def started_at(self) -> str:
+        """When it began, RFC 3339, with the offset of the place."""
+        return str(self._meta("started_at", ""))
+
+    @property
+    def tags(self) -> dict[str, str]:
+        """What the user attached."""
+        return dict(self._meta("tags", {}))
+
+    @property
+    def duration_s(self) -> float:
+        """How long it took."""
+        return (self.data.end_ns - self.data.start_ns) / 1e9
+
+    @property
+    def complete(self) -> bool:
+        """False where the recording was cut off: the figures then reach up to the last moment seen."""
+        return self.data.complete
+
+    @property
+    def exit_status(self) -> int | None:
+        """The command's exit status (negative: the signal that ended it); None where there is none."""
+        status = self.data.footer.get("exit_status")
+        return None if status is None else int(status)
+
+    @property
+    def notes(self) -> list[str]:
+        """What a reader of the figures must know, a line each: what failed, is missing, or was assumed."""
+        notes = list(dict.fromkeys([*self._meta("notes", []), *self.data.footer.get("notes", [])]))
+        if not self.complete:
+            notes.append("the recording was cut off: the figures reach up to the last moment seen")
+        for channel in self.energy.channels:
+            if channel.gap_s > 0:
+                notes.append(f"{channel.domain} was not read for {channel.gap_s:.3g} s: its interval is wider")
+        return notes
+
+    @property
+    def machine(self) -> Machine:
+        """The machine it ran on."""
+        return Machine.from_dict(self._meta("machine", {}))
+
+    @property
+    def regions(self) -> list[Any]:
+        """The regions of the code; none are recorded yet."""
+        return []
+
+    @cached_property
+    def energy(self) -> Energy:
+        """What it used."""
+        energies = [self._channel_energy(channel) for channel in self._energy_channels]
+        counted = [energy for energy in energies if energy.in_total]
+        if not counted:
+            nothing = math.nan
+            return Energy(nothing, nothing, nothing, "modelled", None, None, None, tuple(energies))
+        total = Range(
+            sum(energy.low_j for energy in counted),
+            sum(energy.energy_j for energy in counted),
+            sum(energy.high_j for energy in counted),
+        )
+        kind: Kind = "measured" if all(energy.kind == "measured" for energy in counted) else "modelled"
+        own = self._process_energy(total)
+        return Energy(
+            total.best,
+            total.low,
+            total.high,
+            kind,
+            None if own is None else own.best,
+            None if own is None else own.low,
+            None if own is None else own.high,
+            tuple(energies),
+        )
+
+    @cached_property
+    def intensity(self) -> Intensity:
+        """The grid factor chosen when the run was recorded."""
+        stored = self._meta("intensity")
+        return Intensity(**stored) if stored else lookup(None)
+
+    @cached_property
+    def emissions(self) -> Emissions:
+        """What it emitted; PyCarbonError where no energy is known."""
+        energy = self.energy
+        if math.isnan(energy.total_j):
+            raise PyCarbonError("this run has no energy: neither a counter nor a model was there")
+        return from_energy(energy.total_j, energy.low_j, energy.high_j, self.intensity, self._meta("pue", 1.0))
+
+    def edges(self, domain: str) -> NDArray[np.void]:
+        """Give every update of a domain: a structured array with `time_ns`, `energy_j` and the bracketing looks.
+
+        `time_ns` is CLOCK_MONOTONIC, `energy_j` counts from the first update. A modelled domain has one row for
+        each window of the model instead.
+        """
+        channel = self._find(domain)
+        if channel.source != "model":
+            return Timeline(self.data, channel).line()
+        line = np.zeros(len(self._cpu.border_ns), LINE_DTYPE)
+        line["time_ns"] = line["t_before_ns"] = line["t_seen_ns"] = self._cpu.border_ns
+        line["energy_j"][1:] = np.cumsum(self._window_j(channel))
+        return line
+
+    def power(self, domain: str, every: str | float | None = None) -> NDArray[np.void]:
+        """Give mean power over windows of `every` ("10ms", "0.5s" or seconds): an array of `time_ns`, `power_w`.
+
+        `time_ns` is where a window begins. Without `every` the windows are as short as the counter resolves; the
+        array is empty where it resolves nothing.
+        """
+        channel = self._find(domain)
+        every_s = None if every is None else _seconds(every)
+        if channel.source == "model":
+            border_ns, power_w = self._cpu.border_ns, self._window_j(channel) / self._cpu.window_s
+        else:
+            timeline = Timeline(self.data, channel)
+            border_ns, power_w = power(timeline, self.data.start_ns, self.data.end_ns, every_s)
+        series = np.zeros(len(power_w), POWER_DTYPE)
+        series["time_ns"] = border_ns[:-1] if len(power_w) else 0
+        series["power_w"] = power_w
+        return series
+
+    @property
+    def _energy_channels(self) -> list[Channel]:
+        return [channel for channel in self.data.channels if channel.quantity == "energy"]
+
+    def _find(self, domain: str) -> Channel:
+        for channel in self._energy_channels:
+            if channel.domain == domain:
+                return channel
+        names = ", ".join(channel.domain for channel in self._energy_channels)
+        raise PyCarbonError(f"this run has no domain {domain!r}; it has {names or 'none'}")
+
+    @cached_property
+    def _threads(self) -> int:
+        return self.machine.n_threads or 1
+
+    @cached_property
+    def _cpu(self) -> CpuTime:
+        return cpu_time(self.data, self._threads)
+
+    @cached_property
+    def _curves(self) -> dict[str, PowerCurve]:
+        return {curve["domain"]: PowerCurve.from_dict(curve) for curve in self._meta("curves", [])}
+
+    def _window_j(self, channel: Channel) -> NDArray[np.float64]:
+        """Give the best estimate of a channel's energy in each window of the CPU time."""
+        if channel.source != "model":
+            return np.diff(Timeline(self.data, channel).best_j(self._cpu.border_ns))
+        window_s = self._cpu.window_s
+        utilisation = np.divide(
+            self._cpu.busy_s, window_s * self._threads, out=np.zeros_like(window_s), where=window_s > 0
+        )
+        best: NDArray[np.float64] = self._curves[channel.domain].power_w(utilisation)[:, 1] * window_s
+        return best
+
+    def _channel_energy(self, channel: Channel) -> ChannelEnergy:
+        if channel.source != "model":
+            return channel_energy(self.data, channel)
+        curve, cpu = self._curves[channel.domain], self._cpu
+        best = self._window_j(channel)
+        with np.errstate(invalid="ignore", divide="ignore"):
+            power_w = best / cpu.window_s
+        duration_s = self.duration_s
+        return ChannelEnergy(
+            channel.domain,
+            channel.source,
+            channel.kind,
+            float(best.sum()),
+            energy_j(curve, cpu.busy_low_s, cpu.window_s, self._threads).low,
+            energy_j(curve, cpu.busy_high_s, cpu.window_s, self._threads).high,
+            float(best.sum()) / duration_s if duration_s > 0 else 0.0,
+            float(power_w.max()) if duration_s > 0 else None,
+            0,
+            0.0,
+            channel.in_total,
+        )
+
+    def _process_energy(self, total: Range) -> Range | None:
+        if not self._cpu.process_known:
+            return None
+        window_j = sum(
+            (self._window_j(channel) for channel in self._energy_channels if channel.in_total),
+            np.zeros(len(self._cpu.busy_s)),
+        )
+        low, best, high = (float((share * window_j).sum()) for share in shares(self._cpu))
+        if total.best <= 0:
+            return Range(0.0, best, max(best, total.high))
+        return Range(
+            low * total.low / total.best,
+            best,
+            max(min(high * total.high / total.best, total.high), best),
+        )
+
+
+_DURATION = re.compile(r"([0-9.]+)\s*(us|ms|s|min|h)?")
+_UNIT_S = {"us": 1e-6, "ms": 1e-3, "s": 1.0, None: 1.0, "min": 60.0, "h": 3600.0}
+
+
+def _seconds(text: str | float) -> float:
+    match = _DURATION.fullmatch(str(text).strip())
+    try:
+        value = float(match[1]) * _UNIT_S[match[2]] if match else 0.0
+    except ValueError:
+        value = 0.0
+    if not value > 0:
+        raise PyCarbonError(f"{text!r} is no length of time; write for example 10ms or 0.5s")
+    return value
+
+
+def load(path: str | Path) -> Run:
+    """Open a run file (`.pcr`), or the folder of a run that is live or was cut off.
+
+    RunFileError, in one line, where it cannot be read.
+    """
+    return Run(home.load(Path(path)), Path(path))

@@ -1,0 +1,98 @@
+"""How much of the machine's energy a process tree answers for: its share of the busy CPU time, window by window.
+
+In each window the machine's energy is divided among those who kept its CPUs busy, in proportion to their CPU
+time, idle power included; a window in which nobody ran belongs to nobody. What that assumes, a CPU second costs
+the same whoever uses it, is wrong by up to a factor: vector units, clock rate and memory traffic differ. The
+interval therefore weighs the tree's CPU seconds from half to double those of everybody else.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pycarbon.energy import Timeline, windows
+from pycarbon.run import MACHINE_CPU, PROCESS_CPU, RunData
+
+WINDOW_S = 0.2
+"""Shortest window: CPU time comes in ticks of 10 ms, read ten times a second."""
+
+WEIGHT = 2.0
+"""A CPU second of one program may draw so many times as much, or as little, as another's."""
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class CpuTime:
+    """CPU seconds in each of n windows. `border_ns` has shape (n + 1,), the others (n,).
+
+    `busy_s` is the machine's, between `busy_low_s` and `busy_high_s`; `process_s` the recorded tree's (zeros
+    where it is not known, and then `process_known` is False).
+    """
+
+    border_ns: Array
+    busy_s: Array
+    busy_low_s: Array
+    busy_high_s: Array
+    process_s: Array
+    process_known: bool
+
+    @property
+    def window_s(self) -> Array:
+        """Give the length of each window in s."""
+        return np.diff(self.border_ns) / 1e9
+
+
+def cpu_time(run: RunData, n_threads: int) -> CpuTime:
+    """Read the run's CPU time; `n_threads` is the machine's number of logical CPUs.
+
+    Where the machine's busy time was not recorded, it lies anywhere between the tree's and all of it.
+    """
+    border_ns = windows(run.start_ns, run.end_ns, WINDOW_S)
+    window_s = np.diff(border_ns) / 1e9
+    duration_s = float(window_s.sum())
+    part = window_s / duration_s if duration_s > 0 else np.zeros_like(window_s)
+    process_s, process_known = _process_s(run, border_ns, part)
+    capacity_s = window_s * n_threads
+    process_s = np.minimum(process_s, capacity_s)
+
+    machine = run.channel(MACHINE_CPU)
+    if machine is None or len(run.edges_of(machine)) == 0:
+        return CpuTime(border_ns, process_s, process_s, capacity_s, process_s, process_known)
+    busy_s = np.diff(Timeline(run, machine).best_j(border_ns))
+    grain_s = float(machine.unit) * n_threads * part  # each CPU's time may be off by one tick over the run
+    low, best, high = (
+        np.clip(amount, process_s, np.maximum(capacity_s, process_s))
+        for amount in (busy_s - grain_s, busy_s, busy_s + grain_s)
+    )
+    return CpuTime(border_ns, best, low, high, process_s, process_known)
+
+
+def _process_s(run: RunData, border_ns: Array, part: Array) -> tuple[Array, bool]:
+    """Give the tree's CPU time, raised to what the system told at the end: ticks lose what is shorter."""
+    channel = run.channel(PROCESS_CPU)
+    exact_s = run.footer.get("process_cpu_s")
+    seen_s = np.zeros(len(border_ns) - 1)
+    if channel is not None and len(run.edges_of(channel)):
+        seen_s = np.maximum(np.diff(Timeline(run, channel).best_j(border_ns)), 0.0)
+    missing_s = max((exact_s or 0.0) - float(seen_s.sum()), 0.0)
+    spread = seen_s / seen_s.sum() if seen_s.sum() > 0 else part
+    return seen_s + missing_s * spread, channel is not None or exact_s is not None
+
+
+def shares(cpu: CpuTime) -> tuple[Array, Array, Array]:
+    """Give the tree's share of each window's energy, shape (n,) each: low, best, high, in 0..1."""
+    own = cpu.process_s
+    return (
+        _share(own / WEIGHT, cpu.busy_high_s - own),
+        _share(own, cpu.busy_s - own),
+        _share(own * WEIGHT, cpu.busy_low_s - own),
+    )
+
+
+def _share(own_s: Array, others_s: Array) -> Array:
+    all_s = own_s + np.maximum(others_s, 0.0)
+    return np.divide(own_s, all_s, out=np.zeros_like(own_s), where=all_s > 0)

@@ -1,0 +1,58 @@
+"""The command line: one module for each command, its exit status decided here."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+
+from pycarbon._version import __version__
+from pycarbon.errors import PyCarbonError
+
+COMMANDS = {
+    "run": "record a command and say what it cost",
+    "report": "show one recorded run",
+    "doctor": "say what can be measured here, and what to type for what cannot",
+}
+
+DONE, FAILED, WRONG_USAGE = 0, 1, 2
+
+
+def parser(only: str | None = None) -> argparse.ArgumentParser:
+    """Make the parser; with `only` just that command's arguments are filled in, which spares the others' imports."""
+    top = argparse.ArgumentParser(
+        prog="pycarbon",
+        description="What code costs in energy and carbon, with error bars that hold.",
+        epilog="example: pycarbon run --zone FRA -- python train.py",
+    )
+    top.add_argument("--version", action="version", version=f"pycarbon {__version__}")
+    commands = top.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    for name, purpose in COMMANDS.items():
+        command = commands.add_parser(
+            name,
+            help=purpose,
+            description=f"{purpose[0].upper()}{purpose[1:]}.",
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+        )
+        if only in (None, name):
+            module = import_module(f"pycarbon.commands.{name}")
+            module.prepare_parser(command)
+    return top
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit status: 0 done, 1 failed with one line, 2 wrong usage."""
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    name = next((word for word in words if not word.startswith("-")), None)
+    options = parser(only=name if name in COMMANDS else None).parse_args(words)
+    try:
+        return int(import_module(f"pycarbon.commands.{options.command}").run(options) or DONE)
+    except PyCarbonError as error:
+        print(f"pycarbon: {error}", file=sys.stderr)
+        return FAILED
+    except BrokenPipeError:  # whoever read our output has seen enough
+        sys.stderr.close()
+        return FAILED
+    except KeyboardInterrupt:
+        return 130

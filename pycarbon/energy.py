@@ -1,0 +1,238 @@
+"""Joules from edges: what a counter says about any span of time, and between which bounds.
+
+A counter that is updated now and then shows, right after an update, the true energy up to that moment. So at any
+time t the true energy is at least what the counter had shown before t and at most what it shows at its first
+update after t. Those two are the interval, and it holds whatever the power did in between. The best estimate
+interpolates linearly between updates, each taken to lie midway between the two looks that bracket it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pycarbon.interval import Range
+from pycarbon.run import Channel, Flag, Kind, RunData
+
+COARSEST_GRAIN_J = 2.0**-14
+"""Hardware counts in units of its own, which the kernel converts to micro-joules: RAPL's are at most this coarse."""
+
+NEARBY_UPDATES = 10
+"""How many updates at the rim of a recording tell the power just outside it."""
+
+UPDATES_PER_WINDOW = 10
+"""Power is a mean over at least so many updates of the counter: fewer, and it shows the counter's grain."""
+
+LINE_DTYPE = np.dtype([("time_ns", "<i8"), ("t_before_ns", "<i8"), ("t_seen_ns", "<i8"), ("energy_j", "<f8")])
+
+
+@dataclass(frozen=True, slots=True)
+class ChannelEnergy:
+    """What one channel used. `low_j` and `high_j` enclose the truth; `peak_power_w` is None where unresolved."""
+
+    domain: str
+    source: str
+    kind: Kind
+    energy_j: float
+    low_j: float
+    high_j: float
+    mean_power_w: float
+    peak_power_w: float | None
+    edges: int
+    gap_s: float
+    in_total: bool
+
+
+class Timeline:
+    """A channel's edges as cumulative energy (or CPU time) over time."""
+
+    def __init__(self, run: RunData, channel: Channel) -> None:
+        """Unwrap the channel's edges; an empty timeline where it has none."""
+        edges = run.edges_of(channel)
+        flags = edges["flags"]
+        self.lost_ns = _lost_spans(edges, run.end_ns)
+        valued = (flags & (Flag.GAP | Flag.LOST)) == 0
+        edges, flags = edges[valued], flags[valued]
+        unit = float(channel.unit)
+        self._grain_j = max(unit, COARSEST_GRAIN_J) if channel.quantity == "energy" else unit
+        raw = edges["raw"].astype(np.int64)
+        rises = np.diff(raw, prepend=raw[:1])
+        fell = (rises < 0) & ((flags & Flag.RESET) == 0)
+        if channel.range_raw:
+            rises[fell] += channel.range_raw + 1
+        reset = (flags & Flag.RESET) != 0
+        rises[reset | (rises < 0)] = 0
+        self.reset = reset
+        self.before_ns = edges["t_before_ns"].astype(np.int64)
+        self.seen_ns = edges["t_seen_ns"].astype(np.int64)
+        self.level_j = np.cumsum(rises) * unit
+        self.is_update = (flags & (Flag.FIRST | Flag.LAST)) == 0
+        self.update_ns = (self.before_ns[self.is_update] + self.seen_ns[self.is_update]) / 2
+        self.update_j = self.level_j[self.is_update]
+        steps = np.diff(self.level_j)
+        self.largest_step_j = float(steps.max()) if len(steps) else 0.0
+        self.ends_lost = bool(self.lost_ns and self.lost_ns[-1][1] >= run.end_ns)
+
+    @property
+    def period_s(self) -> float | None:
+        """The median time between updates; None with fewer than three."""
+        return float(np.median(np.diff(self.update_ns))) / 1e9 if len(self.update_ns) >= 3 else None
+
+    def best_j(self, time_ns: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Estimate the energy up to each time: linear between updates, never outside low_j..high_j."""
+        if len(self.level_j) == 0:
+            return np.zeros(len(time_ns))
+        if len(self.update_ns) == 0:
+            return np.full(len(time_ns), self.level_j[-1])
+        estimate = np.interp(time_ns, self.update_ns, self.update_j)
+        if len(self.update_ns) > 1:
+            head = slice(0, NEARBY_UPDATES)
+            tail = slice(-NEARBY_UPDATES, None)
+            early = time_ns < self.update_ns[0]
+            late = (time_ns > self.update_ns[-1]) & (not self.ends_lost)
+            estimate[early] -= (self.update_ns[0] - time_ns[early]) * self._slope(head)
+            estimate[late] += (time_ns[late] - self.update_ns[-1]) * self._slope(tail)
+        clipped: NDArray[np.float64] = np.clip(estimate, self.low_j(time_ns), self.high_j(time_ns))
+        return clipped
+
+    def low_j(self, time_ns: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Bound the energy up to each time from below: what the counter had been seen to show by then."""
+        seen = np.searchsorted(self.seen_ns, time_ns, side="right") - 1
+        return np.where(seen >= 0, self.level_j[np.maximum(seen, 0)], self.level_j[0] - self.largest_step_j)
+
+    def high_j(self, time_ns: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Bound it from above: the first update after that time, or where none was seen, the largest power so far."""
+        starts = self.before_ns[self.is_update]
+        index = np.searchsorted(starts, time_ns, side="left")
+        beyond = index >= len(starts)
+        last_j = self.level_j[-1]
+        since_ns = time_ns - (self.update_ns[-1] if len(self.update_ns) else self.seen_ns[0])
+        rest_j = last_j + self.largest_step_j + self._largest_power_w() * np.maximum(since_ns, 0) / 1e9
+        inside = self.update_j[np.minimum(index, max(len(starts) - 1, 0))] if len(starts) else rest_j
+        bound: NDArray[np.float64] = np.where(beyond, rest_j, inside) + self._grain_j
+        return bound
+
+    def between(self, start_ns: float, end_ns: float) -> Range:
+        """Say how much was used between two times."""
+        if len(self.level_j) == 0:
+            return Range(0.0, 0.0, 0.0)
+        times = np.array([start_ns, end_ns], dtype=np.float64)
+        best, low, high = self.best_j(times), self.low_j(times), self.high_j(times)
+        unseen_j = self._unseen_j(start_ns, end_ns)
+        amount = max(float(best[1] - best[0]), 0.0)
+        return Range(
+            min(max(float(low[1] - high[0]), 0.0), amount),
+            amount,
+            max(float(high[1] - low[0]) + unseen_j, amount),
+        )
+
+    def gap_s(self, start_ns: float, end_ns: float) -> float:
+        """Sum the times within the span in which the counter was not read, or was reset."""
+        spans = self.lost_ns + list(zip(self.before_ns[self.reset], self.seen_ns[self.reset], strict=True))
+        return _covered_ns(spans, start_ns, end_ns) / 1e9
+
+    def edges(self, start_ns: float, end_ns: float) -> int:
+        """Count the updates seen within the span."""
+        return int(((self.update_ns >= start_ns) & (self.update_ns <= end_ns)).sum())
+
+    def line(self) -> NDArray[np.void]:
+        """Give the updates as an array of LINE_DTYPE: when (midway, and the two looks) and energy since the first."""
+        line = np.zeros(int(self.is_update.sum()), LINE_DTYPE)
+        line["time_ns"] = self.update_ns
+        line["t_before_ns"] = self.before_ns[self.is_update]
+        line["t_seen_ns"] = self.seen_ns[self.is_update]
+        line["energy_j"] = self.update_j
+        return line
+
+    def _slope(self, part: slice) -> float:
+        times, levels = self.update_ns[part], self.update_j[part]
+        return float((levels[-1] - levels[0]) / (times[-1] - times[0])) if times[-1] > times[0] else 0.0
+
+    def _largest_power_w(self) -> float:
+        """Bound the power from what was seen, over windows long enough that the counter's grain does not matter."""
+        if len(self.update_ns) < 2:
+            return 0.0
+        reach = min(UPDATES_PER_WINDOW, len(self.update_ns) - 1)
+        rise = self.update_j[reach:] - self.update_j[:-reach]
+        return float((rise / (self.update_ns[reach:] - self.update_ns[:-reach])).max() * 1e9)
+
+    def _unseen_j(self, start_ns: float, end_ns: float) -> float:
+        """Bound what resets and a source that never came back may have hidden."""
+        spans = list(zip(self.before_ns[self.reset], self.seen_ns[self.reset], strict=True))
+        if self.ends_lost:
+            spans.append(self.lost_ns[-1])
+        return _covered_ns(spans, start_ns, end_ns) / 1e9 * self._largest_power_w()
+
+
+def _lost_spans(edges: NDArray[np.void], end_ns: int) -> list[tuple[int, int]]:
+    """Give the times in which the channel was not read, in order: gaps of the sampler, failures of the source."""
+    spans: list[tuple[int, int]] = []
+    lost_at: int | None = None
+    for edge in edges[(edges["flags"] & (Flag.GAP | Flag.LOST | Flag.FOUND)) != 0]:
+        if edge["flags"] & Flag.GAP:
+            spans.append((int(edge["t_before_ns"]), int(edge["t_seen_ns"])))
+        elif edge["flags"] & Flag.LOST:
+            lost_at = int(edge["t_before_ns"])
+        elif lost_at is not None:
+            spans.append((lost_at, int(edge["t_seen_ns"])))
+            lost_at = None
+    if lost_at is not None:
+        spans.append((lost_at, max(end_ns, lost_at)))
+    return spans
+
+
+def _covered_ns(spans: Sequence[tuple[float, float]], start_ns: float, end_ns: float) -> float:
+    """Give how much of start..end the spans cover together; where they overlap it counts once."""
+    covered, reached = 0.0, start_ns
+    for first, last in sorted(spans):
+        first, last = max(first, reached), min(last, end_ns)
+        if last > first:
+            covered += last - first
+            reached = last
+    return covered
+
+
+def channel_energy(run: RunData, channel: Channel) -> ChannelEnergy:
+    """Say what a counter's channel used over its run."""
+    timeline = Timeline(run, channel)
+    start_ns, end_ns = run.start_ns, run.end_ns
+    span = timeline.between(start_ns, end_ns)
+    duration_s = (end_ns - start_ns) / 1e9
+    _, power_w = power(timeline, start_ns, end_ns)
+    return ChannelEnergy(
+        channel.domain,
+        channel.source,
+        channel.kind,
+        span.best,
+        span.low,
+        span.high,
+        span.best / duration_s if duration_s > 0 else 0.0,
+        float(power_w.max()) if len(power_w) else None,
+        timeline.edges(start_ns, end_ns),
+        timeline.gap_s(start_ns, end_ns),
+        channel.in_total,
+    )
+
+
+def windows(start_ns: int, end_ns: int, shortest_s: float, most: int = 1000) -> NDArray[np.float64]:
+    """Cut a span into equal windows, none shorter than `shortest_s`, at most `most`: the n + 1 borders in ns."""
+    duration_s = max((end_ns - start_ns) / 1e9, 0.0)
+    count = int(min(max(duration_s / shortest_s, 1), most)) if shortest_s > 0 else 1
+    return np.linspace(start_ns, end_ns, count + 1)
+
+
+def power(
+    timeline: Timeline, start_ns: int, end_ns: int, every_s: float | None = None
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Give window borders (n + 1, ns) and mean power in each (n, W); both empty where the counter is too coarse.
+
+    Without `every_s` a window holds at least UPDATES_PER_WINDOW updates of the counter.
+    """
+    period_s = timeline.period_s
+    if period_s is None or end_ns <= start_ns:
+        return np.empty(0), np.empty(0)
+    borders = windows(start_ns, end_ns, every_s or UPDATES_PER_WINDOW * period_s, most=10**7 if every_s else 1000)
+    return borders, np.diff(timeline.best_j(borders)) / np.diff(borders) * 1e9

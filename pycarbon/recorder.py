@@ -1,0 +1,410 @@
+"""Records one run: samplers into rings, rings into frames, frames into one file.
+
+    sampler threads (C) --rings--> recorder thread, about once a second --frames--> run.pcr in the run's home
+
+Roles: start() and stop() are called once each by whoever records; in between only the recorder thread drains.
+Invariant: an edge leaves its ring only after a frame that holds it was written, or is held in memory because the
+disk refused it; so a SIGKILL at any moment loses nothing that a sampler had stamped.
+Hazard: after a fork the child has neither the threads nor the run; is_ours() says so and stop() does nothing.
+
+Nothing here raises once start() has returned: what goes wrong becomes a note in the run and one notice.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import tempfile
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pycarbon import home, runfile
+from pycarbon.portable import RusageSampler
+from pycarbon.run import EDGE_DTYPE, Channel, RunData, group_by_channel
+from pycarbon.sources import MAX_PLAUSIBLE_POWER_W, Discovery, Roots, open_counters
+
+if TYPE_CHECKING:
+    from pycarbon import _native
+
+RING_HOLDS_S = 60
+DRAIN_EVERY_S = 1.0
+CPU_TIME_RATE_HZ = 10
+CPU_TIME_MAX_DUTY_PPM = 10_000
+LATE_PERIODS_ARE_A_GAP = 10
+LINGER_S = 0.003
+"""How long samplers go on after the end, so that each counter is seen to change once more."""
+
+
+@dataclass(slots=True)
+class _Feed:
+    """A sampler, its ring, and the channels it feeds."""
+
+    name: str
+    ring: _native.Ring
+    sampler: _native.Sampler
+    channels: list[int]
+    dropped: int = 0
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What became of a recording: the run, and its file (None where no folder took one)."""
+
+    run: RunData
+    path: Path | None
+
+
+class Recorder:
+    """One recording, from start() to stop()."""
+
+    def __init__(self, discovery: Discovery, meta: dict[str, Any], target: Path, rate_hz: float) -> None:
+        """Plan a recording into `target`; `meta` is what the run's metadata shall say beside the machine."""
+        self._discovery = discovery
+        self._meta = meta
+        self._target = target
+        self._rate_hz = rate_hz
+        self._pid = os.getpid()
+        self._notes: list[str] = []
+        self._feeds: list[_Feed] = []
+        self._portable: RusageSampler | None = None
+        self._cpu_source: _native.Source | None = None
+        self._file: _File = _File(None)
+        self._home: Path | None = None
+        self._wake = threading.Event()
+        self._thread: threading.Thread | None = None
+        self._channels: list[Channel] = []
+        self._start_ns = 0
+
+    @property
+    def run_id(self) -> str:
+        """The run's id."""
+        return str(self._meta["id"])
+
+    @property
+    def home(self) -> Path | None:
+        """The live run's folder; None where no folder could be made."""
+        return self._home
+
+    @property
+    def notes(self) -> list[str]:
+        """What went wrong so far, a line each."""
+        return self._notes
+
+    def is_ours(self) -> bool:
+        """Whether this process started the recording; False in a forked child."""
+        return os.getpid() == self._pid
+
+    def start(self, process: int | None = None) -> None:
+        """Make the home, start the samplers, return once each counter was read.
+
+        `process` is the root of the process tree whose share is wanted; follow() may name it later.
+        """
+        self._make_home()
+        self._open_samplers()
+        self._start_ns = time.monotonic_ns()
+        self._meta |= {
+            "channels": [channel.to_dict() for channel in self._channels],
+            "rings": {feed.name: feed.channels for feed in self._feeds},
+            "start_ns": self._start_ns,
+            "anchor": _anchor(),
+            "machine": self._discovery.machine.to_dict(),
+            "curves": [curve.to_dict() for curve in self._discovery.curves],
+            "obstacles": [
+                {"source": o.source, "what": o.what, "remedy": o.remedy} for o in self._discovery.obstacles
+            ],
+            "rate_hz": self._rate_hz,
+            "notes": list(self._notes),
+        }
+        self._file.append([runfile.json_frame(runfile.META, self._meta)])
+        if process is not None:
+            self.follow(process)
+        for feed in self._feeds:
+            feed.sampler.start()
+        self._await_first_readings()
+        self._thread = threading.Thread(target=self._drain_for_ever, name="pycarbon-recorder", daemon=True)
+        self._thread.start()
+        self._start_ns = time.monotonic_ns()
+
+    def follow(self, process: int) -> None:
+        """Name the root of the process tree whose share is wanted."""
+        if self._cpu_source is not None:
+            self._cpu_source.follow(process)
+
+    def stop(self, end_ns: int, footer: dict[str, Any], process_cpu_s: float | None = None) -> Outcome:
+        """End the run at `end_ns` (CLOCK_MONOTONIC), fold its home into one file, and give the run.
+
+        `process_cpu_s` is the CPU time of the recorded process tree where the system told it exactly.
+        """
+        if any(counter.in_total for counter in self._discovery.counters):
+            time.sleep(LINGER_S)
+        self._stop_threads()
+        with self._noting():
+            self._drain(final=True)
+        sampler_cpu_s = sum(feed.sampler.cpu_ns for feed in self._feeds) / 1e9
+        footer = {
+            "start_ns": self._start_ns,
+            "end_ns": end_ns,
+            "anchor": _anchor(),
+            "process_cpu_s": process_cpu_s,
+            "sampler_cpu_s": round(sampler_cpu_s, 6),
+            **footer,
+            "notes": self._notes,
+        }
+        self._file.append([runfile.json_frame(runfile.FOOTER, footer)])
+        path = self._finish_file()
+        self._feeds.clear()
+        run = runfile.parse(self._file.everything(), str(path or self._target))
+        run.footer["notes"] = self._notes  # with what closing the file added
+        self._file.close()
+        if self._home is not None and path is not None:
+            home.remove(self._home)
+        return Outcome(run, path)
+
+    def discard(self) -> None:
+        """End the recording and leave no trace of it: there was nothing to record."""
+        self._stop_threads()
+        self._file.close()
+        if self._home is not None:
+            home.remove(self._home)
+
+    def _stop_threads(self) -> None:
+        for feed in self._feeds:
+            feed.sampler.stop()
+        self._wake.set()
+        if self._thread is not None:
+            self._thread.join()
+
+    def _make_home(self) -> None:
+        for target in _candidates(self._target):
+            try:
+                target.parent.mkdir(parents=True, exist_ok=True)
+                rescued = home.set_aside(target)
+                folder = home.home_of(target)
+                folder.mkdir()
+                self._file = _File(folder / "run.pcr")
+            except OSError as error:
+                self._notes.append(f"cannot record into {target}: {error.strerror or error}")
+                continue
+            if rescued is not None:
+                self._notes.append(f"an earlier recording was cut off; it is now {rescued}")
+            if target != self._target:
+                self._notes.append(f"recording into {target} instead")
+            self._target, self._home = target, folder
+            return
+        self._notes.append("no folder takes a run file: recording in memory, the summary is all that stays")
+
+    def _open_samplers(self) -> None:
+        discovery = self._discovery
+        self._channels = discovery.channels()
+        by_domain = {channel.domain: channel for channel in self._channels if channel.source != "model"}
+        opened, obstacles = open_counters(discovery.counters)
+        self._notes += [obstacle.what for obstacle in obstacles]
+        if opened:
+            channels = [
+                (source, 0, by_domain[counter.domain].id, counter.range_raw, _max_raw_per_s(counter.unit))
+                for counter, source in opened
+            ]
+            self._add_feed("counters.ring", channels, self._rate_hz)
+        if discovery.cpu_time:
+            self._open_cpu_time(discovery.roots)
+        else:
+            self._portable = RusageSampler(self._channels)
+            self._channels += self._portable.channels
+
+    def _open_cpu_time(self, roots: Roots) -> None:
+        from pycarbon import _native
+
+        try:
+            source = _native.Source.proc(roots.proc)
+        except OSError as error:
+            self._notes.append(f"no CPU time from {roots.proc}: {error.strerror}")
+            return
+        self._cpu_source = source
+        ids = [channel.id for channel in self._channels if channel.source == "proc"]
+        channels = [(source, index, identity, 0, 0) for index, identity in enumerate(ids)]
+        self._add_feed("cpu-time.ring", channels, CPU_TIME_RATE_HZ, CPU_TIME_MAX_DUTY_PPM)
+
+    def _add_feed(
+        self, name: str, channels: list[tuple[Any, int, int, int, int]], rate_hz: float, max_duty_ppm: int = 0
+    ) -> None:
+        from pycarbon import _native
+
+        slots = 2 ** math.ceil(math.log2(max(RING_HOLDS_S * rate_hz * len(channels) * 1.1, 1024)))
+        path = None if self._home is None else self._home / name
+        try:
+            ring = _native.Ring.create(path, slots)
+        except OSError as error:
+            self._notes.append(f"no ring file in {self._home}: {error.strerror}; a kill would lose the last second")
+            ring = _native.Ring.create(None, slots)
+        period_ns = round(1e9 / rate_hz)
+        sampler = _native.Sampler(
+            ring,
+            channels,
+            period_ns=period_ns,
+            gap_ns=LATE_PERIODS_ARE_A_GAP * period_ns,
+            max_duty_ppm=max_duty_ppm,
+        )
+        self._feeds.append(_Feed(name, ring, sampler, [channel[2] for channel in channels]))
+
+    def _await_first_readings(self) -> None:
+        deadline_ns = time.monotonic_ns() + 100_000_000
+        while time.monotonic_ns() < deadline_ns:
+            if all(feed.ring.waiting >= len(feed.channels) for feed in self._feeds):
+                return
+            time.sleep(0.0001)
+
+    def _drain_for_ever(self) -> None:
+        while not self._wake.wait(DRAIN_EVERY_S):
+            with self._noting():
+                self._drain()
+
+    @contextmanager
+    def _noting(self) -> Iterator[None]:
+        try:
+            yield
+        except Exception as error:  # an error of ours must not reach the measured program
+            note = f"recording went on without some of its data: {error!r}"
+            if note not in self._notes:
+                self._notes.append(note)
+
+    def _drain(self, final: bool = False) -> None:
+        if self._portable is not None:
+            self._write(self._portable.read())
+        for feed in self._feeds:
+            edges = np.frombuffer(feed.ring.peek(), EDGE_DTYPE)
+            if len(edges):
+                taken = self._write(home.gaps_by_channel(edges, feed.channels))
+                if taken or final or feed.ring.waiting > feed.ring.capacity * 3 // 4:
+                    feed.ring.consume(len(edges))
+                else:
+                    self._file.forget_last()
+            if feed.ring.dropped > feed.dropped:
+                self._notes.append(
+                    f"{feed.ring.dropped - feed.dropped} edges did not fit {feed.name} and are missing"
+                )
+                feed.dropped = feed.ring.dropped
+
+    def _write(self, edges: NDArray[np.void]) -> bool:
+        frames = [runfile.edges_frame(channel, part) for channel, part in group_by_channel(edges).items()]
+        written = self._file.append(frames)
+        if not written and self._file.why_not:
+            note = f"the run file could not grow for a while: {self._file.why_not}"
+            if note not in self._notes:
+                self._notes.append(note)
+        return written
+
+    def _finish_file(self) -> Path | None:
+        if self._home is None:
+            return None
+        if self._file.finish(self._target):
+            return self._target
+        self._notes.append(f"{self._target} could not be written: {self._file.why_not}")
+        for target in _candidates(self._target)[1:]:
+            try:
+                target.parent.mkdir(parents=True, exist_ok=True)
+                with target.open("xb") as file:
+                    file.write(self._file.everything())
+            except OSError:
+                continue
+            self._notes.append(f"the run is in {target} instead")
+            return target
+        return None
+
+
+class _File:
+    """A growing run file: each batch of frames is one write(); what the disk refuses is held and tried again."""
+
+    def __init__(self, path: Path | None) -> None:
+        self.why_not = ""
+        self._path = path
+        self._sequence = 0
+        self._held: list[bytes] = [runfile.file_header()]
+        self._last = 0
+        self._descriptor: int | None = None
+        self._written = 0
+        if path is not None:
+            flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
+            self._descriptor = os.open(path, flags, 0o644)
+            home.lock(self._descriptor)
+
+    def append(self, frames: Sequence[runfile.Frame]) -> bool:
+        """Write the frames after whatever is held; False where they had to be held themselves."""
+        encoded = b"".join(frame.encode(self._sequence + i) for i, frame in enumerate(frames))
+        self._sequence += len(frames)
+        self._last = len(frames)
+        self._held.append(encoded)
+        return self._flush()
+
+    def forget_last(self) -> None:
+        """Take back the latest append, which was held: the caller keeps the data itself and comes again."""
+        self._held.pop()
+        self._sequence -= self._last
+
+    def _flush(self) -> bool:
+        if self._descriptor is None:
+            return False
+        data = b"".join(self._held)
+        try:
+            written = os.pwrite(self._descriptor, data, self._written)
+            if written != len(data):  # a full disk takes a part: keep the file whole
+                os.ftruncate(self._descriptor, self._written)
+                raise OSError(28, "No space left on device")
+        except OSError as error:
+            self.why_not = error.strerror or str(error)
+            return False
+        self._written += written
+        self._held = []
+        return True
+
+    def finish(self, target: Path) -> bool:
+        """Write what is held, have it on the disk, and give the file its name; False where that cannot be."""
+        if self._descriptor is None or self._path is None:
+            return False
+        if self._held and not self._flush():
+            return False
+        try:
+            os.fsync(self._descriptor)
+            if target.exists():  # an earlier run under the same name
+                target.replace(target.with_name(f"{target.name}.old"))
+            self._path.replace(target)
+        except OSError as error:
+            self.why_not = error.strerror or str(error)
+            return False
+        return True
+
+    def everything(self) -> bytes:
+        """Give the whole file as it stands, what is held included."""
+        head = b"" if self._descriptor is None else os.pread(self._descriptor, self._written, 0)
+        return head + b"".join(self._held)
+
+    def close(self) -> None:
+        """Close the file."""
+        if self._descriptor is not None:
+            os.close(self._descriptor)
+            self._descriptor = None
+
+
+def _candidates(target: Path) -> list[Path]:
+    """Where a run file may go, best first: asked for, then the folder for temporary files."""
+    return [target, Path(tempfile.gettempdir()) / f"pycarbon-{os.getpid()}-{time.time_ns()}{target.suffix}"]
+
+
+def _anchor() -> dict[str, int]:
+    names = ("monotonic_ns", "realtime_ns", "boottime_ns", "uncertainty_ns")
+    try:
+        from pycarbon import _native
+    except ImportError:
+        return {"monotonic_ns": time.monotonic_ns(), "realtime_ns": time.time_ns(), "uncertainty_ns": 1_000_000}
+    return dict(zip(names, _native.clock_anchor(), strict=True))
+
+
+def _max_raw_per_s(unit: Any) -> int:
+    return int(MAX_PLAUSIBLE_POWER_W / unit)

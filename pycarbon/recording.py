@@ -1,0 +1,217 @@
+"""record(): record a block of Python, and what `pycarbon run` shares with it: the plan of a recording."""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import functools
+import inspect
+import os
+import sys
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from pathlib import Path
+from types import TracebackType
+from typing import Any, ClassVar, TypeVar
+
+from pycarbon import intensity, portable, settings, store
+from pycarbon._version import __version__
+from pycarbon.analysis import Run
+from pycarbon.errors import IntensityError, PyCarbonError
+from pycarbon.recorder import Recorder
+from pycarbon.run import RunData
+from pycarbon.sources import Roots, discover
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+INSIDE = "PYCARBON_RUN"
+"""The environment variable that tells a recorded program's descendants which run they are part of."""
+
+
+def notice(text: str) -> None:
+    """Say one line to whoever runs the program; never raises, whatever became of standard error."""
+    import logging
+
+    logging.getLogger("pycarbon").warning("pycarbon: %s", text)
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What somebody asked to have recorded. None: as the settings say."""
+
+    name: str
+    command: list[str]
+    project: str | None = None
+    path: Path | None = None
+    zone: str | None = None
+    rate_hz: float | None = None
+    tags: Mapping[str, str] | None = None
+    root: Path | None = None
+
+
+def plan(request: Request, inside: str | None) -> tuple[Recorder, list[str]]:
+    """Make the recorder for a request, and the lines its user should see now.
+
+    PyCarbonError where an argument is no good.
+    """
+    chosen, complaints = settings.resolve(
+        {"project": request.project, "zone": request.zone, "rate_hz": request.rate_hz}
+    )
+    try:
+        factor = intensity.lookup(chosen.zone)
+    except IntensityError as error:
+        complaints.append(f"{error}; the run counts as being at an unknown place")
+        factor = intensity.lookup(None)
+    started = datetime.now().astimezone()
+    run_id = os.urandom(8).hex()
+    target = request.path or store.new_path(chosen.data_dir, chosen.project, request.name, started, run_id)
+    meta = {
+        "id": run_id,
+        "project": chosen.project,
+        "name": request.name,
+        "command": request.command,
+        "started_at": started.isoformat(timespec="milliseconds"),
+        "tags": dict(request.tags or {}),
+        "intensity": asdict(factor),
+        "pue": chosen.pue,
+        "settings_from": dict(chosen.layers),
+        "inside": inside,
+        "pycarbon": __version__,
+        "python": sys.version.split()[0],
+    }
+    roots = Roots() if request.root is None else Roots.under(request.root)
+    recorder = Recorder(discover(roots), meta, target.absolute(), chosen.rate_hz)
+    recorder.notes.extend(complaints)
+    return recorder, complaints
+
+
+class Recording(Run):
+    """A run in the making: made by record(), its figures are there once it has ended."""
+
+    _active: ClassVar[list[Recording]] = []
+
+    def __init__(self, request: Request) -> None:
+        """Plan nothing yet: a recording begins when it is entered."""
+        self._request = request
+        self._recorder: Recorder | None = None
+        self._result: RunData | None = None
+        self._cpu_before_s = 0.0
+        self.path = request.path
+
+    @property
+    def data(self) -> RunData:
+        """What was recorded; PyCarbonError while the recording still runs."""
+        if self._result is None:
+            raise PyCarbonError("the run is still being recorded: its figures are there after the with block")
+        return self._result
+
+    def __enter__(self) -> Recording:
+        """Begin to record; never raises."""
+        for name in [
+            name for name in vars(self) if isinstance(getattr(type(self), name, None), functools.cached_property)
+        ]:
+            delattr(self, name)  # figures of an earlier use of the same object
+        self._result, self._recorder = None, None
+        try:
+            inside = self._active[-1]._request_id() if self._active else os.environ.get(INSIDE)
+            recorder, complaints = plan(self._request, inside)
+            for line in complaints:
+                notice(line)
+            said = len(recorder.notes)
+            self._cpu_before_s = portable.own_cpu_s()
+            recorder.start(process=os.getpid())
+            self._recorder = recorder
+            for line in recorder.notes[said:]:
+                notice(line)
+            atexit.register(self._end_at_exit)
+            self._active.append(self)
+        except Exception as error:
+            self._result = _nothing(self._request, error)
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """End the recording; an exception of the block passes through, and is named in the run."""
+        self._end(time.monotonic_ns(), {} if kind is None else {"raised": kind.__qualname__})
+
+    def __call__(self, function: Function) -> Function:
+        """Record every call of a function or coroutine function, each as a run of its own."""
+        request = self._request
+        if inspect.iscoroutinefunction(function):
+
+            @functools.wraps(function)
+            async def recorded_coroutine(*args: Any, **kwargs: Any) -> Any:
+                with Recording(request):
+                    return await function(*args, **kwargs)
+
+            return recorded_coroutine  # type: ignore[return-value]
+
+        @functools.wraps(function)
+        def recorded(*args: Any, **kwargs: Any) -> Any:
+            with Recording(request):
+                return function(*args, **kwargs)
+
+        return recorded  # type: ignore[return-value]
+
+    def _request_id(self) -> str | None:
+        return None if self._recorder is None else self._recorder.run_id
+
+    def _end(self, end_ns: int, footer: dict[str, Any]) -> None:
+        recorder = self._recorder
+        if recorder is None or not recorder.is_ours():
+            return  # a forked child: the recording is its parent's
+        self._recorder = None
+        with contextlib.suppress(ValueError):
+            self._active.remove(self)
+        atexit.unregister(self._end_at_exit)
+        said = len(recorder.notes)
+        try:
+            outcome = recorder.stop(end_ns, footer, portable.own_cpu_s() - self._cpu_before_s)
+        except Exception as error:
+            self._result = _nothing(self._request, error)
+            return
+        self._result, self.path = outcome.run, outcome.path
+        for line in recorder.notes[said:]:
+            notice(line)
+
+    def _end_at_exit(self) -> None:
+        self._end(time.monotonic_ns(), {"ended_by": "interpreter exit: the program never ended the recording"})
+
+
+def _nothing(request: Request, error: Exception) -> RunData:
+    """Give the run of a recording that could not be made: no channels, and the reason as a note."""
+    text = str(error) if isinstance(error, PyCarbonError) else repr(error)
+    note = f"nothing was recorded: {text}"
+    notice(note)
+    now_ns = time.monotonic_ns()
+    meta = {"name": request.name, "command": request.command, "start_ns": now_ns, "notes": [note]}
+    return RunData(meta, [], {}, {"end_ns": now_ns})
+
+
+def record(
+    name: str,
+    *,
+    project: str | None = None,
+    path: str | os.PathLike[str] | None = None,
+    zone: str | None = None,
+    rate_hz: float | None = None,
+    tags: Mapping[str, str] | None = None,
+) -> Recording:
+    """Record a block of code, or as a decorator each call of a function, as one run.
+
+    `path` is the run's file; without it the file goes to the run store. `zone` says where the machine stands,
+    `rate_hz` how often counters are read (0.1 to 20000). Nothing here makes the recorded code fail: what goes
+    wrong becomes one warning and a note in the run.
+
+        with pycarbon.record("train", project="digits") as run:
+            train()
+        print(run.energy.total_j, run.emissions.co2e_g)
+    """
+    file = None if path is None else Path(path)
+    return Recording(Request(name, list(sys.argv), project, file, zone, rate_hz, tags))

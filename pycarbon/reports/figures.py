@@ -1,0 +1,75 @@
+"""Figures as people read them: three digits, a prefix that fits, and intervals in the unit of their figure."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from itertools import pairwise
+
+_PREFIXES = ((1e9, "G"), (1e6, "M"), (1e3, "k"), (1.0, ""), (1e-3, "m"), (1e-6, "µ"), (1e-9, "n"))
+_BARS = "▁▂▃▄▅▆▇█"
+
+
+def digits(value: float) -> str:
+    """Write a number with three significant digits, never in powers of ten."""
+    if value == 0 or not math.isfinite(value):
+        return "0" if value == 0 else "?"
+    decimals = max(2 - math.floor(math.log10(abs(value))), 0)
+    rounded = round(value, decimals)
+    if rounded and math.floor(math.log10(abs(rounded))) > math.floor(math.log10(abs(value))):
+        decimals = max(decimals - 1, 0)  # 9.996 became 10.00
+    return f"{rounded:.{decimals}f}"
+
+
+def prefix_for(value: float) -> tuple[float, str]:
+    """Choose the prefix that leaves one to three digits before the point."""
+    size = abs(value)
+    if size == 0 or not math.isfinite(size):
+        return 1.0, ""
+    return next((p for p in _PREFIXES if size >= p[0] * 0.9995), _PREFIXES[-1])
+
+
+def mass_prefix_for(value_g: float) -> tuple[float, str]:
+    """Choose a unit of mass for grams: up to kg as prefixes, beyond in tonnes."""
+    if abs(value_g) >= 0.9995e6:
+        return 1e6, "t"
+    factor, prefix = prefix_for(value_g)
+    return factor, f"{prefix}g"
+
+
+def quantity(value: float, unit: str) -> str:
+    """Write a figure with its unit: 12.8 J, 3.21 kJ, 450 µJ."""
+    factor, prefix = prefix_for(value)
+    return f"{digits(value / factor)} {prefix}{unit}"
+
+
+def interval(low: float, high: float, factor: float) -> str:
+    """Write the two ends of an interval in the unit its figure is written in."""
+    return f"{digits(low / factor)} to {digits(high / factor)}"
+
+
+def duration(seconds: float) -> str:
+    """Write a length of time: 12.3 ms, 4.20 s, 3 min 20 s, 2 h 05 min, 3 d 04 h."""
+    if seconds < 59.95:
+        return quantity(seconds, "s")
+    whole = round(seconds)
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60:02d} s"
+    minutes = round(seconds / 60)
+    if minutes < 24 * 60:
+        return f"{minutes // 60} h {minutes % 60:02d} min"
+    hours = round(seconds / 3600)
+    return f"{hours // 24} d {hours % 24:02d} h"
+
+
+def sparkline(values: Sequence[float], width: int) -> str:
+    """Draw values, zero at the bottom, as at most `width` characters; empty with fewer than two values."""
+    if len(values) < 2:
+        return ""
+    count = min(width, len(values))
+    borders = [round(i * len(values) / count) for i in range(count + 1)]
+    means = [sum(values[a:b]) / (b - a) for a, b in pairwise(borders)]
+    top = max(means)
+    if not top > 0:
+        return _BARS[0] * count
+    return "".join(_BARS[min(int(max(mean, 0.0) / top * len(_BARS)), len(_BARS) - 1)] for mean in means)

@@ -1,0 +1,151 @@
+"""A run as people read it in a terminal."""
+
+from __future__ import annotations
+
+import contextlib
+import math
+import os
+import shlex
+import textwrap
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TextIO
+
+from pycarbon.analysis import Energy, Run
+from pycarbon.energy import ChannelEnergy
+from pycarbon.equivalents import one_line
+from pycarbon.reports import figures
+
+LABEL_WIDTH = 14
+SPARKLINE_WIDTH = 24
+_ASCII = str.maketrans({"µ": "u", "·": "-", "…": "...", **{bar: "_.-=+*#@"[i] for i, bar in enumerate("▁▂▃▄▅▆▇█")}})
+
+
+@dataclass(frozen=True, slots=True)
+class Style:
+    """What a terminal can show."""
+
+    width: int = 100
+    colour: bool = False
+    unicode: bool = True
+
+    def bold(self, text: str) -> str:
+        """Make text stand out, where that is possible."""
+        return f"\x1b[1m{text}\x1b[0m" if self.colour else text
+
+    def dim(self, text: str) -> str:
+        """Make text recede, where that is possible."""
+        return f"\x1b[2m{text}\x1b[0m" if self.colour else text
+
+
+def style_for(stream: TextIO) -> Style:
+    """Look at a stream: colour on a terminal only and never with NO_COLOR, bars where its encoding has them."""
+    terminal = stream.isatty()
+    width = 100
+    if terminal:
+        with contextlib.suppress(OSError, ValueError):
+            width = os.get_terminal_size(stream.fileno()).columns
+    colour = terminal and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+    return Style(max(width, 60), colour, "utf" in (stream.encoding or "").lower())
+
+
+class TextReport:
+    """The report for people."""
+
+    def __init__(self, style: Style | None = None) -> None:
+        """Write for a terminal of the given style; plain text without one."""
+        self._style = style or Style()
+
+    def render(self, run: Run) -> str:
+        """Give the whole report."""
+        text = "\n".join(["", *self._head(run), "", *self._body(run), ""])
+        return text if self._style.unicode else text.translate(_ASCII)
+
+    def _head(self, run: Run) -> Iterator[str]:
+        style = self._style
+        state = "" if run.complete else " · cut off"
+        if run.exit_status is not None:
+            state += f" · exit {run.exit_status}" if run.exit_status >= 0 else f" · signal {-run.exit_status}"
+        yield f" {style.bold(run.name)} · {figures.duration(run.duration_s)}{state} · project {run.project or '-'}"
+        command = shlex.join(run.command)
+        yield style.dim(" " + textwrap.shorten(command, style.width - 2, placeholder=" …"))
+
+    def _body(self, run: Run) -> Iterator[str]:
+        energy = run.energy
+        if math.isnan(energy.total_j):
+            yield from self._wrapped("Energy", "not known: neither a counter nor a model was there")
+        else:
+            yield from self._energy(run, energy)
+            yield from self._emissions(run)
+            equivalent = one_line(energy.total_j, run.emissions.co2e_g)
+            yield from self._wrapped("That is", equivalent)
+        yield from self._remedy(run, energy)
+        for note in run.notes:
+            yield from self._wrapped("Note", note)
+        if run.path is not None:
+            yield from self._wrapped("Run file", str(run.path))
+
+    def _energy(self, run: Run, energy: Energy) -> Iterator[str]:
+        parts = [channel.domain for channel in energy.channels if channel.in_total]
+        yield self._figure(
+            "Energy", energy.total_j, energy.low_j, energy.high_j, energy.kind, " + ".join(parts), True
+        )
+        for channel in energy.channels:
+            yield self._channel(run, channel)
+        if energy.process_j is not None and energy.process_low_j is not None and energy.process_high_j is not None:
+            share = f"{energy.process_j / energy.total_j:.0%} of it, by CPU time" if energy.total_j > 0 else ""
+            yield self._figure(
+                "This process", energy.process_j, energy.process_low_j, energy.process_high_j, "attributed", share
+            )
+
+    def _channel(self, run: Run, channel: ChannelEnergy) -> str:
+        outside = "" if channel.in_total else "not in the total · "
+        peak = "" if channel.peak_power_w is None else f", peak {figures.quantity(channel.peak_power_w, 'W')}"
+        rest = f"{outside}mean {figures.quantity(channel.mean_power_w, 'W')}{peak}"
+        line = self._figure(
+            f"  {channel.domain}", channel.energy_j, channel.low_j, channel.high_j, channel.kind, rest
+        )
+        room = self._style.width - len(line) - 2
+        bars = figures.sparkline(run.power(channel.domain)["power_w"].tolist(), min(SPARKLINE_WIDTH, room))
+        return f"{line}  {bars}" if room >= 8 and bars else line
+
+    def _emissions(self, run: Run) -> Iterator[str]:
+        emissions = run.emissions
+        factor, unit = figures.mass_prefix_for(emissions.co2e_g)
+        grams = f"{figures.digits(emissions.co2e_g / factor)} {unit}"
+        bounds = figures.interval(emissions.low_g, emissions.high_g, factor)
+        yield self._row("CO2e", grams, bounds, emissions.kind, "", bold=True)
+        where = run.intensity.name if emissions.place_known else "an unknown place (--zone says where)"
+        yield from self._wrapped(
+            "",
+            f"at {figures.digits(emissions.intensity_g_per_kwh)} g/kWh "
+            f"({figures.interval(run.intensity.low_g_per_kwh, run.intensity.high_g_per_kwh, 1.0)}): {where}, "
+            f"{emissions.year}, {emissions.method}, PUE {emissions.pue:g}; {emissions.source}",
+        )
+
+    def _remedy(self, run: Run, energy: Energy) -> Iterator[str]:
+        if energy.kind == "measured":
+            return
+        obstacles = run.data.meta.get("obstacles", [])
+        chosen = next((o for o in obstacles if o["remedy"]), obstacles[0] if obstacles else None)
+        if chosen is not None:
+            advice = f"; to measure: {chosen['remedy']}" if chosen["remedy"] else ""
+            yield from self._wrapped("An estimate", f"{chosen['what']}{advice}")
+
+    def _figure(
+        self, label: str, value: float, low: float, high: float, kind: str, rest: str, bold: bool = False
+    ) -> str:
+        factor, prefix = figures.prefix_for(value)
+        amount = f"{figures.digits(value / factor)} {prefix}J"
+        return self._row(label, amount, figures.interval(low, high, factor), kind, rest, bold)
+
+    def _row(self, label: str, amount: str, bounds: str, kind: str, rest: str, bold: bool) -> str:
+        padded = f"{amount:>10}"
+        line = f" {label:<{LABEL_WIDTH}}{self._style.bold(padded) if bold else padded}  {bounds:<18} {kind:<11}{rest}"
+        return line.rstrip()
+
+    def _wrapped(self, label: str, text: str) -> list[str]:
+        indent = " " * (LABEL_WIDTH + 1)
+        lines = textwrap.wrap(text, self._style.width - len(indent), break_long_words=False, break_on_hyphens=False)
+        first = f" {label:<{LABEL_WIDTH}}{lines[0] if lines else ''}".rstrip()
+        return [first, *(indent + line for line in lines[1:])]

@@ -1,0 +1,121 @@
+"""A run as it was recorded: metadata, channels and their edges. Below it hardware, above it pure functions.
+
+Everything that reads hardware ends here, everything that computes figures begins here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import IntFlag
+from fractions import Fraction
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+Kind = Literal["measured", "attributed", "modelled"]
+
+EDGE_DTYPE = np.dtype(
+    [
+        ("t_before_ns", "<i8"),
+        ("t_seen_ns", "<i8"),
+        ("raw", "<u8"),
+        ("channel", "<u2"),
+        ("flags", "<u2"),
+        ("error", "<i4"),
+    ]
+)
+"""One edge as the sampler writes it (`struct pc_edge` of csrc/edge.h); times are CLOCK_MONOTONIC."""
+
+
+class Flag(IntFlag):
+    """What an edge says beside "the counter changed to raw"; the meaning of each is in csrc/edge.h."""
+
+    FIRST = 1
+    WRAPPED = 2
+    RESET = 4
+    GAP = 8
+    LOST = 16
+    FOUND = 32
+    LAST = 64
+
+
+@dataclass(frozen=True, slots=True)
+class Channel:
+    """One domain read through one source.
+
+    `unit` is what one raw count is worth, exactly: joules, or seconds where `quantity` is "cpu_time".
+    `range_raw` is the largest raw value before the counter goes on at 0; 0 where it has none.
+    A channel of the source "model" has no edges: its figures follow from the run's CPU time.
+    """
+
+    id: int
+    domain: str
+    source: str
+    kind: Kind
+    quantity: Literal["energy", "cpu_time"]
+    unit: Fraction
+    range_raw: int
+    in_total: bool
+
+    def to_dict(self) -> dict[str, Any]:
+        """Give the channel as JSON can hold it; the unit as "numerator/denominator"."""
+        return {name: getattr(self, name) for name in self.__slots__} | {"unit": str(self.unit)}
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> Channel:
+        """Read what to_dict wrote; ValueError, KeyError or TypeError where it is something else."""
+        return cls(**{name: values[name] for name in cls.__slots__} | {"unit": Fraction(values["unit"])})
+
+
+MACHINE_CPU = "machine-cpu"
+"""Domain of the channel that holds the machine's busy CPU time."""
+
+PROCESS_CPU = "process-cpu"
+"""Domain of the channel that holds the CPU time of the recorded process tree."""
+
+
+@dataclass(slots=True)
+class RunData:
+    """Everything recorded once.
+
+    `meta` is written when the run begins and `footer` when it ends (empty where it never did, and then
+    `complete` is False). `edges` has an array of EDGE_DTYPE for each channel id, ordered by t_seen_ns.
+    `start_ns` and `end_ns` bound the run on CLOCK_MONOTONIC.
+    """
+
+    meta: dict[str, Any]
+    channels: list[Channel]
+    edges: dict[int, NDArray[np.void]]
+    footer: dict[str, Any] = field(default_factory=dict)
+    complete: bool = False
+
+    @property
+    def start_ns(self) -> int:
+        """When the run began."""
+        return int(self.footer.get("start_ns", self.meta["start_ns"]))
+
+    @property
+    def end_ns(self) -> int:
+        """When the run ended; of a run that was cut off, the last moment anything was seen."""
+        if "end_ns" in self.footer:
+            return int(self.footer["end_ns"])
+        seen = [int(edges["t_seen_ns"][-1]) for edges in self.edges.values() if len(edges)]
+        return max([self.start_ns, *seen])
+
+    def channel(self, domain: str, source: str | None = None) -> Channel | None:
+        """Find the first channel of a domain, or None."""
+        for channel in self.channels:
+            if channel.domain == domain and source in (None, channel.source):
+                return channel
+        return None
+
+    def edges_of(self, channel: Channel) -> NDArray[np.void]:
+        """Give the channel's edges; an empty array where it has none."""
+        return self.edges.get(channel.id, np.empty(0, EDGE_DTYPE))
+
+
+def group_by_channel(edges: NDArray[np.void]) -> dict[int, NDArray[np.void]]:
+    """Split edges of several channels into one array for each, keeping their order."""
+    return {int(i): edges[edges["channel"] == i] for i in np.unique(edges["channel"])}

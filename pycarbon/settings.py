@@ -1,0 +1,150 @@
+"""What the user set, and where: arguments, PYCARBON_*, [tool.pycarbon] in pyproject.toml, the user's config file."""
+
+from __future__ import annotations
+
+import math
+import os
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+from pycarbon.errors import PyCarbonError
+
+MIN_RATE_HZ, MAX_RATE_HZ = 0.1, 20_000.0
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """How to record. `layers` says for each name which layer set it ("default" where none did)."""
+
+    project: str
+    zone: str | None
+    rate_hz: float
+    pue: float
+    data_dir: Path
+    layers: Mapping[str, str]
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, str) or not value.strip():
+        raise ValueError("it must be a text that is not empty")
+    return value.strip()
+
+
+def _number(low: float, high: float) -> Callable[[Any], float]:
+    def convert(value: Any) -> float:
+        number = float(value)
+        if not low <= number <= high or math.isnan(number):
+            raise ValueError(f"it must lie between {low:g} and {high:g}")
+        return number
+
+    return convert
+
+
+_CONVERT: dict[str, Callable[[Any], Any]] = {
+    "project": _text,
+    "zone": _text,
+    "rate_hz": _number(MIN_RATE_HZ, MAX_RATE_HZ),
+    "pue": _number(1.0, 10.0),
+    "data_dir": lambda value: Path(_text(value)).expanduser(),
+}
+
+
+def user_config_path(environ: Mapping[str, str]) -> Path:
+    """Say where the user's config file lies, whether or not it is there."""
+    base = environ.get("XDG_CONFIG_HOME") or str(Path.home() / ".config")
+    return Path(base) / "pycarbon" / "config.toml"
+
+
+def default_data_dir(environ: Mapping[str, str]) -> Path:
+    """Say where runs go when nobody says where."""
+    base = environ.get("XDG_DATA_HOME") or str(Path.home() / ".local" / "share")
+    return Path(base) / "pycarbon"
+
+
+def resolve(
+    arguments: Mapping[str, Any] | None = None,
+    *,
+    environ: Mapping[str, str] | None = None,
+    folder: Path | None = None,
+) -> tuple[Settings, list[str]]:
+    """Put the layers together; the first that sets a name wins.
+
+    Returns the settings and one line for each value that was no good and is not used. `arguments` are the
+    exception: a value given there that is no good raises PyCarbonError, since somebody just typed it.
+    """
+    environ = os.environ if environ is None else environ
+    complaints: list[str] = []
+    given = {name: value for name, value in (arguments or {}).items() if value is not None}
+    for name, value in given.items():
+        try:
+            _CONVERT[name](value)
+        except (ValueError, TypeError) as error:
+            raise PyCarbonError(f"{name} {value!r} is no good: {_why(error)}") from None
+    layers = [
+        ("argument", given),
+        ("environment", _from_environment(environ)),
+        *_from_files(environ, folder or Path.cwd(), complaints),
+    ]
+    values: dict[str, Any] = {
+        "project": "default",
+        "zone": None,
+        "rate_hz": 1000.0,
+        "pue": 1.0,
+        "data_dir": default_data_dir(environ),
+    }
+    origins = dict.fromkeys(values, "default")
+    for layer, found in reversed(layers):
+        for name in found.keys() & values.keys():
+            try:
+                values[name] = _CONVERT[name](found[name])
+                origins[name] = layer
+            except (ValueError, TypeError) as error:
+                complaints.append(f"{name} {found[name]!r} from {layer} is not used: {_why(error)}")
+    return Settings(**values, layers=origins), complaints
+
+
+def _why(error: Exception) -> str:
+    text = str(error)
+    return "it must be a number" if text.startswith(("could not convert", "float()")) else text
+
+
+def _from_environment(environ: Mapping[str, str]) -> dict[str, str]:
+    names = (field.name for field in fields(Settings) if field.name != "layers")
+    found = {name: environ.get(f"PYCARBON_{name.upper()}") for name in names}
+    return {name: value for name, value in found.items() if value}
+
+
+def _from_files(environ: Mapping[str, str], folder: Path, complaints: list[str]) -> list[tuple[str, dict[str, Any]]]:
+    found = []
+    project_file = next((p for f in (folder, *folder.parents) if (p := f / "pyproject.toml").is_file()), None)
+    user_file = user_config_path(environ)
+    if project_file is not None:
+        table = _read_toml(project_file, complaints).get("tool", {}).get("pycarbon", {})
+        found.append((str(project_file), table))
+    if user_file.is_file():
+        found.append((str(user_file), _read_toml(user_file, complaints)))
+    for where, table in found:
+        complaints += [
+            f"{name} in {where} is not a setting; there are {', '.join(_CONVERT)}"
+            for name in table
+            if name not in _CONVERT
+        ]
+    return found
+
+
+def _read_toml(path: Path, complaints: list[str]) -> dict[str, Any]:
+    try:
+        text = path.read_text(encoding="utf-8")
+        if path.name == "pyproject.toml" and "[tool.pycarbon" not in text:
+            return {}  # spares every run the parser
+        if sys.version_info >= (3, 11):
+            import tomllib
+        else:
+            import tomli as tomllib
+        return tomllib.loads(text)
+    except (OSError, ValueError) as error:
+        complaints.append(f"{path} cannot be read and is not used: {error}")
+        return {}

@@ -1,0 +1,22 @@
+"""Where a run goes when nobody says where."""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime
+from pathlib import Path
+
+from pycarbon.runfile import SUFFIX
+
+_UNFIT = re.compile(r"[^\w.+-]+")
+
+
+def file_name_part(text: str) -> str:
+    """Turn any text into a part of a file name: letters, digits and . + - _ stay."""
+    return _UNFIT.sub("-", text).strip("-.")[:60] or "run"
+
+
+def new_path(data_dir: Path, project: str, name: str, started: datetime, run_id: str) -> Path:
+    """Give the run store's path for a run that starts now: one folder for each project, names in time order."""
+    moment = started.strftime("%Y%m%d-%H%M%S")
+    return data_dir / file_name_part(project) / f"{moment}-{file_name_part(name)}-{run_id[:6]}{SUFFIX}"
