@@ -1,0 +1,60 @@
+# The one door: `make help` lists what there is. PYTHON and VENV choose another interpreter and environment.
+
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+SOURCES := ../shared/intensity-sources
+READY := $(VENV)/.ready
+
+.DEFAULT_GOAL := help
+
+.PHONY: help
+help:  ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+.PHONY: demo
+demo: $(READY)  ## environment, build, record a real training, show what it cost
+	@$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[demo]'
+	$(BIN)/pycarbon run --zone FRA -o .cache/train_digits.pcr -- $(BIN)/python examples/train_digits.py
+
+.PHONY: test
+test: $(READY) lint  ## environment, build, the whole suite: lint, types, units, sanitizers, end to end
+	$(BIN)/pytest
+
+.PHONY: lint
+lint: $(READY)  ## ruff and mypy --strict
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+.PHONY: build
+build: $(READY)  ## environment and compiled core
+
+.PHONY: bench
+bench: $(READY)  ## speed, as ratios within one run
+	$(BIN)/pytest bench --benchmark-only -s
+
+.PHONY: tables
+tables: $(READY)  ## rebuild the shipped tables from the raw public data
+	$(BIN)/python intensity/build.py --sources $(SOURCES)
+
+.PHONY: picture
+picture: $(READY)  ## redraw the picture of the demo at the top of the README
+	@$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[demo,picture]'
+	$(BIN)/python docs/pictures/draw_demo.py
+
+.PHONY: clean
+clean:  ## remove everything that was built
+	rm -rf $(VENV) build dist *.egg-info .cache .benchmarks .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	rm -f pycarbon/_native.c pycarbon/*.so
+
+$(VENV)/bin/pip:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' || \
+	  { echo 'pycarbon needs Python 3.10 or newer; type: make PYTHON=/path/to/python3.12 $(MAKECMDGOALS)'; exit 1; }
+	@$(PYTHON) -m venv $(VENV) || \
+	  { rm -rf $(VENV); echo 'no virtual environment could be made; on Debian type: sudo apt-get install python3-venv'; exit 1; }
+
+$(READY): $(VENV)/bin/pip pyproject.toml setup.py $(wildcard csrc/*.c csrc/*.h) pycarbon/_native.pyx pycarbon/_native.pxd
+	@echo 'environment and build: a minute or two the first time'
+	@$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[test]'
+	@touch $@
