@@ -34,9 +34,7 @@ def codecarbon(train: Sequence[Result], point: str) -> fit.Predict:
 
 def codecarbon_with_memory(train: Sequence[Result], point: str) -> fit.Predict:
     package = codecarbon(train, point)
-    return lambda rows: (
-        package(rows) + GREEN_ALGORITHMS_W_PER_GB * np.array([r.memory_gb for r in rows])
-    )
+    return lambda rows: package(rows) + GREEN_ALGORITHMS_W_PER_GB * np.array([r.memory_gb for r in rows])
 
 
 def codecarbon_scaled(train: Sequence[Result], point: str) -> fit.Predict:
@@ -83,9 +81,7 @@ def wall_table(listed: Sequence[Result], rows: Sequence[Result]) -> None:
         ("pycarbon, only the number of threads known", fit.generic_model, rows),
     ]
     for name, model, used in models:
-        (full, full_cpu, full_logs), (idle, idle_cpu, idle_logs) = (
-            error(used, point, model) for point in fit.POINTS
-        )
+        (full, full_cpu, full_logs), (idle, idle_cpu, idle_logs) = (error(used, point, model) for point in fit.POINTS)
         held = f"{coverage(used, full_logs):.0%} / {coverage(used, idle_logs):.0%}"
         print(f"| {name} | {full:.1%} ({full_cpu:.1%}) | {idle:.1%} ({idle_cpu:.1%}) "
               f"| {(full + idle) / 2:.1%} | {held if 'pycarbon' in name else ''} |")  # fmt: skip

@@ -51,12 +51,8 @@ def difference(tables: dict[str, bytes], folder: Path) -> str | None:
 def main(argv: list[str] | None = None) -> int:
     """Parse the command line; 0 done, 1 failed or different with one clear line."""
     parser = argparse.ArgumentParser(description="Build the tables that ship inside the wheel.")
-    parser.add_argument(
-        "--sources", type=Path, default=SOURCES, help="folder of raw data (default: %(default)s)"
-    )
-    parser.add_argument(
-        "--tables", type=Path, default=TABLES, help="folder of the tables (default: %(default)s)"
-    )
+    parser.add_argument("--sources", type=Path, default=SOURCES, help="folder of raw data (default: %(default)s)")
+    parser.add_argument("--tables", type=Path, default=TABLES, help="folder of the tables (default: %(default)s)")
     parser.add_argument("--check", action="store_true", help="compare, write nothing")
     args = parser.parse_args(argv)
     try:

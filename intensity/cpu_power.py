@@ -59,9 +59,7 @@ def build(sources: Path) -> dict[str, bytes]:
     }
 
 
-def coefficients(
-    listed: Sequence[Result], rows: Sequence[Result], profiles: Sequence[Profile]
-) -> dict[str, Any]:
+def coefficients(listed: Sequence[Result], rows: Sequence[Result], profiles: Sequence[Profile]) -> dict[str, Any]:
     """Everything fitted, rounded, from rows with a design power, all rows and the profiles."""
     wall = {point: fit_wall(listed, point) for point in POINTS}
     wall_band = {point: _band(held_out_log_errors(listed, point, wall_model)) for point in POINTS}
@@ -80,15 +78,11 @@ def coefficients(
             },
             "thread": {
                 "full_w": {
-                    name: watts * packages["full"]
-                    for name, watts in thread_watts(rows, wall["full"]["gb"]).items()
+                    name: watts * packages["full"] for name, watts in thread_watts(rows, wall["full"]["gb"]).items()
                 },
                 "band": _combine(thread_band, spread),
-                "generic_full_w": packages["full"]
-                * float(np.median(_per_thread(rows, wall["full"]["gb"]))),
-                "generic_band": _combine(
-                    _band(held_out_log_errors(rows, "full", generic_model)), spread
-                ),
+                "generic_full_w": packages["full"] * float(np.median(_per_thread(rows, wall["full"]["gb"]))),
+                "generic_band": _combine(_band(held_out_log_errors(rows, "full", generic_model)), spread),
             },
             "ram": memory_watts(listed, wall),
             "fit": {
@@ -180,23 +174,15 @@ def thread_watts(rows: Sequence[Result], w_per_gb: float) -> dict[str, float]:
     found: dict[str, list[float]] = defaultdict(list)
     for row, watts in zip(rows, _per_thread(rows, w_per_gb), strict=True):
         found[row.microarchitecture].append(float(watts))
-    return {
-        name: float(np.median(watts))
-        for name, watts in sorted(found.items())
-        if len(watts) >= MIN_ROWS
-    }
+    return {name: float(np.median(watts)) for name, watts in sorted(found.items()) if len(watts) >= MIN_ROWS}
 
 
 def _per_thread(rows: Sequence[Result], w_per_gb: float) -> FloatArray:
     # A tenth is a floor for rows with little but memory in them.
-    return np.array(
-        [max(r.full_w - w_per_gb * r.memory_gb, 0.1 * r.full_w) / r.threads for r in rows]
-    )
+    return np.array([max(r.full_w - w_per_gb * r.memory_gb, 0.1 * r.full_w) / r.threads for r in rows])
 
 
-def held_out(
-    rows: Sequence[Result], point: str, model: Callable[[Sequence[Result], str], Predict]
-) -> FloatArray:
+def held_out(rows: Sequence[Result], point: str, model: Callable[[Sequence[Result], str], Predict]) -> FloatArray:
     """Predicted W of each row by a model that never saw any row with the same CPU."""
     predicted = np.zeros(len(rows))
     for group in sorted({row.group for row in rows}):
@@ -309,9 +295,7 @@ def _combine(*bands: dict[str, float]) -> dict[str, float]:
     }
 
 
-def _least_absolute(
-    columns: FloatArray, watts: FloatArray, offset: FloatArray | float = 0.0
-) -> list[float]:
+def _least_absolute(columns: FloatArray, watts: FloatArray, offset: FloatArray | float = 0.0) -> list[float]:
     """Coefficients that minimise mean |offset + columns @ c - watts| / watts, by reweighting."""
     scaled, target = columns / watts[:, None], 1.0 - offset / watts
     weights = np.ones_like(watts)

@@ -182,9 +182,7 @@ def read_mixes(sources: Path, known: dict[str, Any]) -> dict[str, dict[str, floa
         zone: {key: float(mix[key]) for key in mix if key.endswith("_TWh") or key == INTENSITY_KEY}
         for zone, mix in raw.items()
     }
-    world = {
-        key: math.fsum(mix[key] for mix in mixes.values()) for key in next(iter(mixes.values()))
-    }
+    world = {key: math.fsum(mix[key] for mix in mixes.values()) for key in next(iter(mixes.values()))}
     emitted = math.fsum(mix[INTENSITY_KEY] * mix["total_TWh"] for mix in mixes.values())
     mixes["WORLD"] = world | {INTENSITY_KEY: emitted / world["total_TWh"]}
     return mixes
@@ -192,10 +190,7 @@ def read_mixes(sources: Path, known: dict[str, Any]) -> dict[str, dict[str, floa
 
 def unit_mix(mix: Mapping[str, float]) -> dict[str, float]:
     """The shares of `mix` on 1 TWh, for a zone whose own mix and size are not in the raw data."""
-    return {
-        key: value if key == INTENSITY_KEY else value / mix["total_TWh"]
-        for key, value in mix.items()
-    }
+    return {key: value if key == INTENSITY_KEY else value / mix["total_TWh"] for key, value in mix.items()}
 
 
 def recent_steps(values: Mapping[int, float]) -> Iterator[tuple[int, float, float]]:
@@ -219,9 +214,7 @@ def check_series(
                 f" {LOWEST_G_PER_KWH:g} to {HIGHEST_G_PER_KWH:g}; is the unit right?"
             )
     for year, before, after in recent_steps(values):
-        rounding = spread.rounding_spread(before, generation_twh) + spread.rounding_spread(
-            after, generation_twh
-        )
+        rounding = spread.rounding_spread(before, generation_twh) + spread.rounding_spread(after, generation_twh)
         smallest, largest = sorted((before, after))
         jumped = largest > LARGEST_STEP * smallest and largest - smallest > rounding
         if jumped and (zone, year) not in explained:

@@ -102,13 +102,7 @@ def _result(row: dict[str, str], tdp_w: dict[str, float]) -> Result | str:
     microarchitecture = microarchitecture_of(key)
     if microarchitecture is None:
         return "CPU description does not name a microarchitecture"
-    vendor = (
-        "AMD"
-        if key.startswith("epyc")
-        else "Intel"
-        if key.startswith(("xeon", "core"))
-        else "other"
-    )
+    vendor = "AMD" if key.startswith("epyc") else "Intel" if key.startswith(("xeon", "core")) else "other"
     return Result(
         key=key,
         group=_group(key),

@@ -41,22 +41,14 @@ def fuel_ranges(path: Path = HERE / "fuel_ranges.csv") -> list[FuelRange]:
     """
     ranges = []
     for row in read_csv(path, ("mix_key", "median_g_per_kwh", "source")):
-        median, lowest, highest = (
-            float(row[f"{name}_g_per_kwh"]) for name in ("median", "lowest", "highest")
-        )
+        median, lowest, highest = (float(row[f"{name}_g_per_kwh"]) for name in ("median", "lowest", "highest"))
         if not 0 < lowest < median < highest:
             raise BuildError(f"{path.name}: {row['fuel']}: not lowest < median < highest")
-        ranges.append(
-            FuelRange(
-                row["mix_key"], median, math.sqrt(median * lowest), math.sqrt(median * highest)
-            )
-        )
+        ranges.append(FuelRange(row["mix_key"], median, math.sqrt(median * lowest), math.sqrt(median * highest)))
     return ranges
 
 
-def factor_spread(
-    mix: Mapping[str, float], published: float, fuels: list[FuelRange]
-) -> tuple[float, float]:
+def factor_spread(mix: Mapping[str, float], published: float, fuels: list[FuelRange]) -> tuple[float, float]:
     """Relative widths (below, above) that the fuels' lifecycle factors leave open.
 
     `mix` holds TWh per fuel key and `published` the intensity given for that same mix. Fuels

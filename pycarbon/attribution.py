@@ -1,9 +1,11 @@
-"""How much of the machine's energy a process tree answers for: its share of the busy CPU time, window by window.
+"""How much of the machine's energy a process tree answers for, by CPU time, window by window.
 
 In each window the machine's energy is divided among those who kept its CPUs busy, in proportion to their CPU
-time, idle power included; a window in which nobody ran belongs to nobody. What that assumes, a CPU second costs
-the same whoever uses it, is wrong by up to a factor: vector units, clock rate and memory traffic differ. The
-interval therefore weighs the tree's CPU seconds from half to double those of everybody else.
+time, idle power included. The time in which no CPU was busy belongs to nobody: in a window of w seconds with b
+busy CPU seconds that is at least w - b, so a tree with p of them answers for p / max(b, w) of the energy.
+
+What this assumes, that a CPU second costs the same whoever uses it, is wrong by up to a factor: vector units,
+clock rate and memory traffic differ. The interval weighs the tree's CPU seconds from half to double.
 """
 
 from __future__ import annotations
@@ -85,14 +87,14 @@ def _process_s(run: RunData, border_ns: Array, part: Array) -> tuple[Array, bool
 
 def shares(cpu: CpuTime) -> tuple[Array, Array, Array]:
     """Give the tree's share of each window's energy, shape (n,) each: low, best, high, in 0..1."""
-    own = cpu.process_s
+    own, window = cpu.process_s, cpu.window_s
     return (
-        _share(own / WEIGHT, cpu.busy_high_s - own),
-        _share(own, cpu.busy_s - own),
-        _share(own * WEIGHT, cpu.busy_low_s - own),
+        _share(own / WEIGHT, cpu.busy_high_s - own, window),
+        _share(own, cpu.busy_s - own, window),
+        _share(own * WEIGHT, cpu.busy_low_s - own, window),
     )
 
 
-def _share(own_s: Array, others_s: Array) -> Array:
-    all_s = own_s + np.maximum(others_s, 0.0)
+def _share(own_s: Array, others_s: Array, window_s: Array) -> Array:
+    all_s = np.maximum(own_s + np.maximum(others_s, 0.0), window_s)
     return np.divide(own_s, all_s, out=np.zeros_like(own_s), where=all_s > 0)

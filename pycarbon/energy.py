@@ -23,8 +23,8 @@ COARSEST_GRAIN_J = 2.0**-14
 NEARBY_UPDATES = 10
 """How many updates at the rim of a recording tell the power just outside it."""
 
-UPDATES_PER_WINDOW = 10
-"""Power is a mean over at least so many updates of the counter: fewer, and it shows the counter's grain."""
+UPDATES_PER_WINDOW = 50
+"""Power is a mean over at least so many updates: each border of a window may be off by one, here by 2 %."""
 
 LINE_DTYPE = np.dtype([("time_ns", "<i8"), ("t_before_ns", "<i8"), ("t_seen_ns", "<i8"), ("energy_j", "<f8")])
 
@@ -155,7 +155,7 @@ class Timeline:
         """Bound the power from what was seen, over windows long enough that the counter's grain does not matter."""
         if len(self.update_ns) < 2:
             return 0.0
-        reach = min(UPDATES_PER_WINDOW, len(self.update_ns) - 1)
+        reach = min(NEARBY_UPDATES, len(self.update_ns) - 1)
         rise = self.update_j[reach:] - self.update_j[:-reach]
         return float((rise / (self.update_ns[reach:] - self.update_ns[:-reach])).max() * 1e9)
 

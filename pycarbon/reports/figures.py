@@ -10,15 +10,29 @@ _PREFIXES = ((1e9, "G"), (1e6, "M"), (1e3, "k"), (1.0, ""), (1e-3, "m"), (1e-6, 
 _BARS = "▁▂▃▄▅▆▇█"
 
 
+def _decimals(value: float) -> int:
+    """Count the decimals that leave three significant digits."""
+    if value == 0 or not math.isfinite(value):
+        return 0
+    decimals = max(2 - math.floor(math.log10(abs(value))), 0)
+    rounded = abs(round(value, decimals))
+    grew = rounded > 0 and math.floor(math.log10(rounded)) > math.floor(math.log10(abs(value)))
+    return max(decimals - 1, 0) if grew else decimals  # 9.996 became 10.00
+
+
 def digits(value: float) -> str:
     """Write a number with three significant digits, never in powers of ten."""
-    if value == 0 or not math.isfinite(value):
-        return "0" if value == 0 else "?"
-    decimals = max(2 - math.floor(math.log10(abs(value))), 0)
-    rounded = round(value, decimals)
-    if rounded and math.floor(math.log10(abs(rounded))) > math.floor(math.log10(abs(value))):
-        decimals = max(decimals - 1, 0)  # 9.996 became 10.00
-    return f"{rounded:.{decimals}f}"
+    return f"{value:.{_decimals(value)}f}" if math.isfinite(value) else "?"
+
+
+def with_interval(value: float, low: float, high: float, factor: float) -> tuple[str, str]:
+    """Write a figure and its two ends in one unit: three digits each, or as many as tell the ends apart."""
+    width = (high - low) / factor
+    needed = 1 - math.floor(math.log10(width)) if width > 0 and math.isfinite(width) else 0
+    figure, *ends = (
+        f"{number / factor:.{max(_decimals(number / factor), min(needed, 6))}f}" for number in (value, low, high)
+    )
+    return figure, " to ".join(ends)
 
 
 def prefix_for(value: float) -> tuple[float, str]:
@@ -43,9 +57,9 @@ def quantity(value: float, unit: str) -> str:
     return f"{digits(value / factor)} {prefix}{unit}"
 
 
-def interval(low: float, high: float, factor: float) -> str:
-    """Write the two ends of an interval in the unit its figure is written in."""
-    return f"{digits(low / factor)} to {digits(high / factor)}"
+def percent(share: float) -> str:
+    """Write a share: 83 %, 0.42 %."""
+    return f"{share * 100:.0f} %" if share == 0 or share >= 0.095 else f"{share * 100:.2g} %"
 
 
 def duration(seconds: float) -> str:
@@ -63,8 +77,8 @@ def duration(seconds: float) -> str:
 
 
 def sparkline(values: Sequence[float], width: int) -> str:
-    """Draw values, zero at the bottom, as at most `width` characters; empty with fewer than two values."""
-    if len(values) < 2:
+    """Draw values, zero at the bottom, as at most `width` characters; empty where there is nothing to draw."""
+    if len(values) < 2 or width < 1:
         return ""
     count = min(width, len(values))
     borders = [round(i * len(values) / count) for i in range(count + 1)]

@@ -16,7 +16,7 @@ from pycarbon.energy import ChannelEnergy
 from pycarbon.equivalents import one_line
 from pycarbon.reports import figures
 
-LABEL_WIDTH = 14
+LABEL_WIDTH = 18
 SPARKLINE_WIDTH = 24
 _ASCII = str.maketrans({"µ": "u", "·": "-", "…": "...", **{bar: "_.-=+*#@"[i] for i, bar in enumerate("▁▂▃▄▅▆▇█")}})
 
@@ -90,36 +90,41 @@ class TextReport:
         yield self._figure(
             "Energy", energy.total_j, energy.low_j, energy.high_j, energy.kind, " + ".join(parts), True
         )
-        for channel in energy.channels:
+        for channel in sorted(energy.channels, key=lambda channel: not channel.in_total):
             yield self._channel(run, channel)
         if energy.process_j is not None and energy.process_low_j is not None and energy.process_high_j is not None:
-            share = f"{energy.process_j / energy.total_j:.0%} of it, by CPU time" if energy.total_j > 0 else ""
+            share = (
+                f"{figures.percent(energy.process_j / energy.total_j)} of it, by CPU time"
+                if energy.total_j > 0
+                else ""
+            )
             yield self._figure(
                 "This process", energy.process_j, energy.process_low_j, energy.process_high_j, "attributed", share
             )
 
     def _channel(self, run: Run, channel: ChannelEnergy) -> str:
-        outside = "" if channel.in_total else "not in the total · "
+        """Write one domain; in parentheses where the total does not add it."""
+        label = f"  {channel.domain}" if channel.in_total else f" ({channel.domain})"
         peak = "" if channel.peak_power_w is None else f", peak {figures.quantity(channel.peak_power_w, 'W')}"
-        rest = f"{outside}mean {figures.quantity(channel.mean_power_w, 'W')}{peak}"
-        line = self._figure(
-            f"  {channel.domain}", channel.energy_j, channel.low_j, channel.high_j, channel.kind, rest
-        )
-        room = self._style.width - len(line) - 2
-        bars = figures.sparkline(run.power(channel.domain)["power_w"].tolist(), min(SPARKLINE_WIDTH, room))
-        return f"{line}  {bars}" if room >= 8 and bars else line
+        power = f"mean {figures.quantity(channel.mean_power_w, 'W')}{peak}"
+        line = self._figure(label, channel.energy_j, channel.low_j, channel.high_j, channel.kind, power)
+        room = min(self._style.width - len(line) - 2, SPARKLINE_WIDTH)
+        bars = figures.sparkline(run.power(channel.domain)["power_w"].tolist(), room)
+        return f"{line}  {bars}" if room >= SPARKLINE_WIDTH // 3 and bars else line
 
     def _emissions(self, run: Run) -> Iterator[str]:
         emissions = run.emissions
         factor, unit = figures.mass_prefix_for(emissions.co2e_g)
-        grams = f"{figures.digits(emissions.co2e_g / factor)} {unit}"
-        bounds = figures.interval(emissions.low_g, emissions.high_g, factor)
-        yield self._row("CO2e", grams, bounds, emissions.kind, "", bold=True)
-        where = run.intensity.name if emissions.place_known else "an unknown place (--zone says where)"
+        grams, bounds = figures.with_interval(emissions.co2e_g, emissions.low_g, emissions.high_g, factor)
+        yield self._row("CO2e", f"{grams} {unit}", bounds, emissions.kind, "", bold=True)
+        grid = run.intensity
+        intensity, between = figures.with_interval(
+            grid.intensity_g_per_kwh, grid.low_g_per_kwh, grid.high_g_per_kwh, 1.0
+        )
+        where = grid.name if emissions.place_known else "an unknown place (--zone says where)"
         yield from self._wrapped(
             "",
-            f"at {figures.digits(emissions.intensity_g_per_kwh)} g/kWh "
-            f"({figures.interval(run.intensity.low_g_per_kwh, run.intensity.high_g_per_kwh, 1.0)}): {where}, "
+            f"at {intensity} g/kWh ({between}): {where}, "
             f"{emissions.year}, {emissions.method}, PUE {emissions.pue:g}; {emissions.source}",
         )
 
@@ -136,8 +141,8 @@ class TextReport:
         self, label: str, value: float, low: float, high: float, kind: str, rest: str, bold: bool = False
     ) -> str:
         factor, prefix = figures.prefix_for(value)
-        amount = f"{figures.digits(value / factor)} {prefix}J"
-        return self._row(label, amount, figures.interval(low, high, factor), kind, rest, bold)
+        amount, bounds = figures.with_interval(value, low, high, factor)
+        return self._row(label, f"{amount} {prefix}J", bounds, kind, rest, bold)
 
     def _row(self, label: str, amount: str, bounds: str, kind: str, rest: str, bold: bool) -> str:
         padded = f"{amount:>10}"

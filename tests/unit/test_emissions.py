@@ -82,9 +82,7 @@ def test_emissions_are_linear_in_energy(total_j, factor, intensity, pue):
 
 @given(joules, st.sampled_from(zones()), pues, pues)
 def test_a_larger_pue_never_emits_less(total_j, intensity, one, other):
-    small, large = (
-        from_energy(total_j, total_j, total_j, intensity, pue) for pue in sorted((one, other))
-    )
+    small, large = (from_energy(total_j, total_j, total_j, intensity, pue) for pue in sorted((one, other)))
     assert small.co2e_g <= large.co2e_g
     assert small.low_g <= large.low_g
     assert small.high_g <= large.high_g
@@ -116,9 +114,7 @@ def test_bad_input_is_refused(energy, pue, message):
         from_energy(*energy, lookup("FRA"), pue)
 
 
-@pytest.mark.parametrize(
-    "bad", [(-1.0, 1.0, 2.0), (2.0, 1.0, 3.0), (0.0, math.nan, 1.0), (1.0, 3.0, 2.0)]
-)
+@pytest.mark.parametrize("bad", [(-1.0, 1.0, 2.0), (2.0, 1.0, 3.0), (0.0, math.nan, 1.0), (1.0, 3.0, 2.0)])
 def test_a_broken_intensity_is_refused(bad):
     with pytest.raises(ValueError, match="intensity"):
         from_energy(1.0, 1.0, 1.0, intensity_of(*bad))

@@ -21,9 +21,7 @@ def by_id(energy_j, co2e_g):
 
 
 def test_the_line_reads_like_a_sentence():
-    assert one_line(5100, 0.9) == (
-        "like driving 3.7 m in a US passenger car, or a television of 100 W on for 51 s"
-    )
+    assert one_line(5100, 0.9) == ("like driving 3.7 m in a US passenger car, or a television of 100 W on for 51 s")
 
 
 def test_a_kilowatt_hour_is_ten_hours_of_television():

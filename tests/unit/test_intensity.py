@@ -15,10 +15,7 @@ with TABLE.open(encoding="utf-8", newline="") as file:
     ROWS = [row for row in csv.DictReader(file) if row["zone"] != "UNKNOWN"]
 
 SPELLINGS = [
-    (row["zone"], spelling)
-    for row in ROWS
-    for spelling in (row["zone"], row["iso2"], row["name"])
-    if spelling
+    (row["zone"], spelling) for row in ROWS for spelling in (row["zone"], row["iso2"], row["name"]) if spelling
 ]
 
 

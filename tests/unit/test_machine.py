@@ -100,9 +100,7 @@ def test_amd_virtual_machine(trees: Trees) -> None:
     assert machine.hypervisor_name == "QEMU"
 
 
-@pytest.mark.parametrize(
-    ("product", "hypervisor"), [("m6g.large", True), ("m6g.metal", False), (None, None)]
-)
+@pytest.mark.parametrize(("product", "hypervisor"), [("m6g.large", True), ("m6g.metal", False), (None, None)])
 def test_arm_server(trees: Trees, product: str | None, hypervisor: bool | None) -> None:
     # GIVEN an arm64 kernel, which prints no model name and no hypervisor flag
     trees.write("proc/cpuinfo", "".join(ARM.format(cpu=cpu) for cpu in range(4)))
@@ -180,16 +178,12 @@ def test_container(trees: Trees, cgroup: str, mounts: str, container: bool | Non
                     "core id",
                 ]
             ),
-            st.sampled_from(["AuthenticAMD", "GenuineIntel", "0x61"])
-            | st.integers().map(str)
-            | st.text(max_size=8),
+            st.sampled_from(["AuthenticAMD", "GenuineIntel", "0x61"]) | st.integers().map(str) | st.text(max_size=8),
         )
     ).map(lambda lines: "\n".join(f"{key}\t: {value}" for key, value in lines).encode()),
     online=st.text(alphabet="0123456789-,x \n", max_size=20),
 )
-def test_no_content_raises(
-    tmp_path_factory: pytest.TempPathFactory, cpuinfo: bytes, online: str
-) -> None:
+def test_no_content_raises(tmp_path_factory: pytest.TempPathFactory, cpuinfo: bytes, online: str) -> None:
     # GIVEN any bytes where numbers belong
     trees = Trees(tmp_path_factory.mktemp("tree"))
     trees.write("sys/devices/system/cpu/online", online)

@@ -57,9 +57,7 @@ def machines(draw: st.DrawFn) -> Machine:
     counts = st.none() | st.integers(1, 8)
     return Machine(
         vendor=draw(st.sampled_from([None, "AuthenticAMD", "GenuineIntel", "ARM"])),
-        brand=draw(
-            st.none() | st.text(max_size=20) | st.sampled_from([SERVER.brand, "Intel N100"])
-        ),
+        brand=draw(st.none() | st.text(max_size=20) | st.sampled_from([SERVER.brand, "Intel N100"])),
         microarchitecture=draw(st.none() | st.sampled_from(names)),
         n_threads=draw(st.none() | st.integers(1, 1024)),
         n_cores=draw(counts),
@@ -70,9 +68,7 @@ def machines(draw: st.DrawFn) -> Machine:
 
 
 @given(curve=power_curves(), loads=st.lists(st.floats(0.0, 1.0), min_size=2))
-def test_power_lies_in_its_interval_and_rises_with_load(
-    curve: PowerCurve, loads: list[float]
-) -> None:
+def test_power_lies_in_its_interval_and_rises_with_load(curve: PowerCurve, loads: list[float]) -> None:
     power_w = curve.power_w(sorted(loads))
     assert power_w.shape == (len(loads), 3)
     low, best, high = power_w.T
@@ -90,9 +86,7 @@ def test_the_ends_of_a_curve() -> None:
 
 @given(
     curve=power_curves(),
-    windows=st.lists(
-        st.tuples(st.floats(0.0, 100.0), st.floats(0.0, 10.0)), min_size=2, max_size=20
-    ),
+    windows=st.lists(st.tuples(st.floats(0.0, 100.0), st.floats(0.0, 10.0)), min_size=2, max_size=20),
     data=st.data(),
 )
 def test_energy_adds_up_wherever_a_run_is_split(
@@ -112,9 +106,7 @@ def test_energy_adds_up_wherever_a_run_is_split(
 
 
 @given(curve=power_curves(), busy_s=st.floats(0.0, 8.0), parts=st.integers(1, 50))
-def test_one_window_is_as_many_short_ones_of_the_same_load(
-    curve: PowerCurve, busy_s: float, parts: int
-) -> None:
+def test_one_window_is_as_many_short_ones_of_the_same_load(curve: PowerCurve, busy_s: float, parts: int) -> None:
     whole = energy_j(curve, busy_s, 1.0, 8)
     cut = energy_j(curve, np.full(parts, busy_s / parts), np.full(parts, 1.0 / parts), 8)
     assert cut.best == pytest.approx(whole.best, rel=1e-9)
@@ -233,9 +225,7 @@ def test_the_fit_holds_on_cpus_it_never_saw() -> None:
     listed = [row for row in rows if row.tdp_w is not None]
     # WHEN
     errors = {
-        point: np.abs(
-            np.exp(-cpu_power.held_out_log_errors(listed, point, cpu_power.wall_model)) - 1
-        ).mean()
+        point: np.abs(np.exp(-cpu_power.held_out_log_errors(listed, point, cpu_power.wall_model)) - 1).mean()
         for point in cpu_power.POINTS
     }
     # THEN the mean absolute error of wall power stays where docs/accuracy.md says
