@@ -51,11 +51,8 @@ clean:  ## remove everything that was built
 $(VENV)/bin/pip:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' || \
 	  { echo 'pycarbon needs Python 3.10 or newer; type: make PYTHON=/path/to/python3.12 $(MAKECMDGOALS)'; exit 1; }
-	@command -v gcc >/dev/null || { echo 'a C compiler is missing; on Debian type: sudo apt-get install gcc'; exit 1; }
-	@$(PYTHON) -c 'import os, sys, sysconfig; sys.exit(not os.path.exists(sysconfig.get_path("include") + "/Python.h"))' || \
-	  { echo "Python's headers are missing; on Debian type: sudo apt-get install python3-dev"; exit 1; }
-	@$(PYTHON) -m venv $(VENV) || \
-	  { rm -rf $(VENV); echo 'no virtual environment could be made; on Debian type: sudo apt-get install python3-venv'; exit 1; }
+	@.ci/need $(PYTHON)
+	@$(PYTHON) -m venv $(VENV)
 
 $(READY): $(VENV)/bin/pip pyproject.toml setup.py $(wildcard csrc/*.c csrc/*.h) pycarbon/_native.pyx pycarbon/_native.pxd
 	@echo 'environment and build: a minute or two the first time'
