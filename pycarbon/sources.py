@@ -226,9 +226,12 @@ def _read_text(path: Path) -> str | None:
 
 def open_counters(counters: tuple[Counter, ...]) -> tuple[list[tuple[Counter, Source]], list[Obstacle]]:
     """Open each counter for a sampler; one that can no longer be opened becomes an obstacle, the rest go on."""
+    opened: list[tuple[Counter, Source]] = []
+    obstacles: list[Obstacle] = []
+    if not counters:  # also where there is no compiled core
+        return opened, obstacles
     from pycarbon import _native
 
-    opened, obstacles = [], []
     for counter in counters:
         try:
             opened.append((counter, _native.Source.powercap([counter.path])))
