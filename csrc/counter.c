@@ -22,11 +22,11 @@ enum pc_counter_step pc_counter_update(struct pc_counter *counter, uint64_t raw,
     int64_t elapsed_ns = time_ns - counter->last_ns;
 
     *difference = 0;
+    counter->last_ns = time_ns;
     if (counter->started && raw == last)
         return PC_COUNTER_SAME;
 
     counter->last = raw;
-    counter->last_ns = time_ns;
     if (!counter->started) {
         counter->started = true;
         return PC_COUNTER_FIRST;

@@ -23,7 +23,7 @@ struct pc_counter {
     uint64_t range;     /* the largest value it shows before it goes on at 0; 0: it has no range */
     uint64_t max_per_s; /* no plausible rise is faster, in units per second; 0: any rise is plausible */
     uint64_t last;
-    int64_t last_ns;
+    int64_t last_ns; /* of the latest reading, changed or not */
     bool started;
 };
 

@@ -69,12 +69,14 @@ int pc_ring_create(struct pc_ring *ring, const char *path, uint64_t capacity)
 int pc_ring_open(struct pc_ring *ring, const char *path)
 {
     *ring = (struct pc_ring){0};
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* a pipe would wait for a writer */
     if (fd < 0)
         return -errno;
 
     struct stat status;
     int error = fstat(fd, &status) < 0 ? -errno : 0;
+    if (error == 0 && !S_ISREG(status.st_mode))
+        error = -EBADMSG;
     if (error == 0 && status.st_size < (off_t)PC_RING_HEADER_BYTES)
         error = -EBADMSG;
     if (error == 0)
@@ -127,7 +129,8 @@ uint64_t pc_ring_waiting(const struct pc_ring *ring)
     uint64_t tail = atomic_load_explicit(&header->tail, memory_order_relaxed); /* our own */
     /* acquire: pairs with the release in pc_ring_push */
     uint64_t head = atomic_load_explicit(&header->head, memory_order_acquire);
-    return head - tail;
+    uint64_t waiting = head - tail;
+    return waiting < ring->capacity ? waiting : ring->capacity; /* the page is shared: trust it only so far */
 }
 
 size_t pc_ring_peek(const struct pc_ring *ring, struct pc_edge *out, size_t max)

@@ -9,6 +9,9 @@
 #include <sys/prctl.h>
 #include <time.h>
 
+/* A look that was stalled (the process stopped, the machine suspended) was not expensive: look again soon. */
+static const int64_t LONGEST_REST_NS = 10 * INT64_C(1000000000);
+
 struct pc_sampler {
     struct pc_sampler_settings settings;
     int64_t deadline_ns; /* of the next look; the thread's */
@@ -81,6 +84,13 @@ static int64_t look(struct pc_sampler *sampler, struct pc_channel *channel, int6
     return end_ns;
 }
 
+/* How long to pause so that a look that took so long takes its share of the time at most. */
+static int64_t rest_after(int64_t look_ns, int64_t max_duty_ppm)
+{
+    double rest_ns = (double)look_ns * (1e6 / (double)max_duty_ppm - 1);
+    return rest_ns < (double)LONGEST_REST_NS ? (int64_t)rest_ns : LONGEST_REST_NS;
+}
+
 void pc_sampler_sweep(struct pc_sampler *sampler)
 {
     int64_t start_ns = now_ns(sampler);
@@ -102,8 +112,9 @@ void pc_sampler_sweep(struct pc_sampler *sampler)
     int64_t period_ns = sampler->settings.period_ns;
     int64_t earliest_ns = end_ns;
     if (sampler->settings.max_duty_ppm > 0)
-        earliest_ns = start_ns + (end_ns - start_ns) * 1000000 / sampler->settings.max_duty_ppm;
-    sampler->deadline_ns += period_ns;
+        earliest_ns += rest_after(end_ns - start_ns, sampler->settings.max_duty_ppm);
+    if (start_ns >= sampler->deadline_ns) /* a look before its time leaves the deadline where it is */
+        sampler->deadline_ns += period_ns;
     if (sampler->deadline_ns < earliest_ns)
         sampler->deadline_ns += (earliest_ns - sampler->deadline_ns + period_ns - 1) / period_ns * period_ns;
 }

@@ -50,7 +50,10 @@ static int read_number(int fd, uint64_t *value)
     ssize_t length = pread(fd, text, sizeof text, 0);
     if (length < 0)
         return -errno;
-    return parse(text, (size_t)length, value);
+    int error = parse(text, (size_t)length, value);
+    if (error == 0 && length == (ssize_t)sizeof text)
+        return -EBADMSG; /* 20 digits and a newline fit: this was cut */
+    return error;
 }
 
 static int reopen(struct zone *zone)

@@ -4,9 +4,10 @@
  * The tree is walked down from the processes known so far through /proc/PID/task/TID/children, so the cost grows
  * with the tree and not with the machine.  A child that lost its parent stays known by its own pid.
  *
- * The sum over the tree holds each live process's own time and that of the children it has waited for.  A process
- * that ends either moves into its parent's waited-for time, or takes its time away (nobody in the tree waited for
- * it).  So whenever the sum would fall, what is missing is kept in `retired`: CPU time once used stays used.
+ * The tree's time is each live process's own and waited-for time, plus what is owed.  A child that vanishes takes
+ * its time out of that sum, and what was last seen of it is owed by the nearest living ancestor, until that one's
+ * waited-for time has grown by as much: then the time is back.  If nobody ever waits (SIGCHLD ignored, the parent
+ * gone, so that init did) it stays owed, or goes to `retired`: CPU time once used stays used, and counts once.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -22,9 +23,18 @@
 
 enum { PROC_PATH_BYTES = 512, TEXT_BYTES = 4096 };
 
+/* Of a process that was found but not yet read. */
+#define UNKNOWN_START UINT64_MAX
+
 struct member {
     pid_t pid;
+    pid_t parent;         /* the member whose child it was found to be; 0 for the root of the tree */
     uint64_t start_ticks; /* with the pid, who this is: pids come round again */
+    uint64_t own_ticks;   /* as last read, like the next */
+    uint64_t waited_ticks;
+    uint64_t repaid_ticks; /* how much waited_ticks grew at the latest reading */
+    uint64_t owed_ticks;   /* of vanished children, not yet found in waited_ticks */
+    bool gone;
 };
 
 struct proc {
@@ -73,41 +83,50 @@ static int read_machine(const struct proc *proc, uint64_t *ticks)
     return 0;
 }
 
-/* Own and waited-for ticks of one process, and when it started.  -ENOENT or -ESRCH once it is gone. */
-static int read_process(const struct proc *proc, pid_t pid, uint64_t *ticks, uint64_t *start_ticks)
+/* What /proc says of `member->pid` now.  Another process of that pid, or none: it is gone. */
+static void read_member(const struct proc *proc, struct member *member)
 {
     char path[PROC_PATH_BYTES], text[TEXT_BYTES];
     unsigned long long own_user, own_system, start;
     long long waited_user, waited_system;
 
-    snprintf(path, sizeof path, "%d/stat", (int)pid);
-    ssize_t length = read_file(proc, path, text);
-    if (length < 0)
-        return (int)length;
+    member->gone = true;
+    snprintf(path, sizeof path, "%d/stat", (int)member->pid);
+    if (read_file(proc, path, text) < 0)
+        return;
     /* The name, in parentheses, may hold anything, parentheses too: the numbers follow its last one. */
     const char *rest = strrchr(text, ')');
     if (rest == NULL ||
         sscanf(rest + 1, " %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %llu %llu %lld %lld %*d %*d %*d %*d %llu",
                &own_user, &own_system, &waited_user, &waited_system, &start) != 5)
-        return -EBADMSG;
-    *ticks = own_user + own_system + (uint64_t)waited_user + (uint64_t)waited_system;
-    *start_ticks = start;
-    return 0;
+        return;
+    if (member->start_ticks != UNKNOWN_START && member->start_ticks != start)
+        return;
+
+    uint64_t waited_ticks = (uint64_t)waited_user + (uint64_t)waited_system;
+    bool grew = member->start_ticks != UNKNOWN_START && waited_ticks > member->waited_ticks;
+    member->repaid_ticks = grew ? waited_ticks - member->waited_ticks : 0;
+    member->waited_ticks = waited_ticks;
+    member->own_ticks = own_user + own_system;
+    member->start_ticks = start;
+    member->gone = false;
 }
 
-static bool known(const struct proc *proc, pid_t pid)
+static struct member *find(const struct proc *proc, pid_t pid)
 {
     for (size_t i = 0; i < proc->member_count; i++)
         if (proc->members[i].pid == pid)
-            return true;
-    return false;
+            return &proc->members[i];
+    return NULL;
 }
 
-static void add_member(struct proc *proc, pid_t pid)
+static void add_member(struct proc *proc, pid_t pid, pid_t parent)
 {
-    uint64_t ticks, start_ticks;
-    if (known(proc, pid) || read_process(proc, pid, &ticks, &start_ticks) != 0)
+    struct member *known = find(proc, pid);
+    if (known != NULL) {
+        known->parent = parent; /* of an orphan that another member adopted: the new one */
         return;
+    }
     if (proc->member_count == proc->member_room) {
         size_t room = proc->member_room == 0 ? 16 : 2 * proc->member_room;
         struct member *grown = realloc(proc->members, room * sizeof *grown);
@@ -116,10 +135,11 @@ static void add_member(struct proc *proc, pid_t pid)
         proc->members = grown;
         proc->member_room = room;
     }
-    proc->members[proc->member_count++] = (struct member){.pid = pid, .start_ticks = start_ticks};
+    proc->members[proc->member_count++] =
+        (struct member){.pid = pid, .parent = parent, .start_ticks = UNKNOWN_START};
 }
 
-static void add_children_of_thread(struct proc *proc, const char *path)
+static void add_children_of_thread(struct proc *proc, pid_t parent, const char *path)
 {
     char text[TEXT_BYTES];
     int fd = openat(proc->root_fd, path, O_RDONLY | O_CLOEXEC);
@@ -141,7 +161,7 @@ static void add_children_of_thread(struct proc *proc, const char *path)
             long pid = strtol(at, &end, 10);
             if (end == at)
                 break;
-            add_member(proc, (pid_t)pid);
+            add_member(proc, (pid_t)pid, parent);
         }
     }
     close(fd);
@@ -162,7 +182,7 @@ static void add_children(struct proc *proc, pid_t pid)
         if (task->d_name[0] == '.')
             continue;
         snprintf(path, sizeof path, "%d/task/%s/children", (int)pid, task->d_name);
-        add_children_of_thread(proc, path);
+        add_children_of_thread(proc, pid, path);
     }
     closedir(tasks);
 }
@@ -173,7 +193,25 @@ static void follow_anew(struct proc *proc, pid_t pid)
     proc->member_count = 0;
     proc->retired_ticks = proc->tree_ticks; /* the counter never falls, whoever it follows */
     if (pid > 0)
-        add_member(proc, pid);
+        add_member(proc, pid, 0);
+}
+
+/* Makes the nearest living ancestor owe the time of one that vanished. */
+static void pass_on(struct proc *proc, const struct member *vanished)
+{
+    uint64_t ticks = vanished->own_ticks + vanished->waited_ticks + vanished->owed_ticks;
+    const struct member *child = vanished;
+    for (size_t steps = 0; steps < proc->member_count; steps++) {
+        struct member *parent = child->parent == 0 ? NULL : find(proc, child->parent);
+        if (parent == NULL)
+            break;
+        if (!parent->gone) {
+            parent->owed_ticks += ticks;
+            return;
+        }
+        child = parent;
+    }
+    proc->retired_ticks += ticks;
 }
 
 static uint64_t read_tree(struct proc *proc)
@@ -182,24 +220,30 @@ static uint64_t read_tree(struct proc *proc)
     if (follow != proc->followed)
         follow_anew(proc, follow);
 
-    for (size_t i = 0; i < proc->member_count; i++) /* grows while we walk: children of children */
-        add_children(proc, proc->members[i].pid);
+    for (size_t i = 0; i < proc->member_count; i++) { /* grows while we walk: children of children */
+        read_member(proc, &proc->members[i]);
+        if (!proc->members[i].gone)
+            add_children(proc, proc->members[i].pid);
+    }
+    for (size_t i = 0; i < proc->member_count; i++)
+        if (proc->members[i].gone)
+            pass_on(proc, &proc->members[i]);
 
-    uint64_t live_ticks = 0;
+    uint64_t ticks = 0;
     size_t kept = 0;
     for (size_t i = 0; i < proc->member_count; i++) {
         struct member member = proc->members[i];
-        uint64_t ticks, start_ticks;
-        if (read_process(proc, member.pid, &ticks, &start_ticks) != 0 || start_ticks != member.start_ticks)
+        if (member.gone)
             continue;
-        live_ticks += ticks;
+        member.owed_ticks -= member.repaid_ticks < member.owed_ticks ? member.repaid_ticks : member.owed_ticks;
+        ticks += member.own_ticks + member.waited_ticks + member.owed_ticks;
         proc->members[kept++] = member;
     }
     proc->member_count = kept;
 
-    if (live_ticks + proc->retired_ticks < proc->tree_ticks)
-        proc->retired_ticks = proc->tree_ticks - live_ticks;
-    proc->tree_ticks = live_ticks + proc->retired_ticks;
+    /* A child read just before its parent waited for it counts twice for this once: never count back. */
+    if (ticks + proc->retired_ticks > proc->tree_ticks)
+        proc->tree_ticks = ticks + proc->retired_ticks;
     return proc->tree_ticks;
 }
 
