@@ -1,0 +1,105 @@
+"""Builds the C core for tests and shows it as `ffi` and `lib`; the headers of csrc/ are what is declared.
+
+Two environment variables choose what is built, so that a sanitizer's run is this suite in a subprocess:
+
+- PYCARBON_TEST_FLAVOUR: plain (as when unset), asan or tsan;
+- PYCARBON_TEST_CSRC: another folder than csrc/, such as a copy with a defect that a sanitizer must find.
+"""
+
+import hashlib
+import importlib.util
+import os
+import re
+import subprocess
+import sys
+import sysconfig
+import tempfile
+from pathlib import Path
+from types import ModuleType
+
+import cffi
+
+HERE = Path(__file__).parent
+REPOSITORY = HERE.parent.parent
+CSRC = Path(os.environ.get("PYCARBON_TEST_CSRC", REPOSITORY / "csrc"))
+FLAVOUR = os.environ.get("PYCARBON_TEST_FLAVOUR", "plain")
+CACHE = REPOSITORY / ".cache" / "tests"
+
+# Declared before use.  A header that is missing here is built, but its functions cannot be called from tests.
+HEADERS = ("edge.h", "clock.h", "ring.h", "counter.h", "source.h", "sampler.h")
+
+STANDARD = ("-std=c11", "-D_GNU_SOURCE", "-O1", "-g", "-pthread", "-fPIC")
+STRICT = ("-Wall", "-Wextra", "-Werror", "-Wconversion", "-Wshadow", "-Wpedantic")
+LENIENT = ("-D_GNU_SOURCE", "-g", "-pthread", "-fPIC")  # for what cffi writes: Python.h keeps no such rules
+SANITIZE = {
+    "plain": (),
+    "asan": ("-fsanitize=address,undefined", "-fno-sanitize-recover=all", "-fno-omit-frame-pointer"),
+    "tsan": ("-fsanitize=thread", "-fno-omit-frame-pointer"),
+}
+
+
+def declarations(header: str) -> str:
+    """What cffi can parse of a header; struct layouts and the values of constants are left to the compiler."""
+    text = re.sub(r"/\*.*?\*/", "", header, flags=re.DOTALL)
+    text = re.sub(r"^#define[ ]+(\w+)[ ]+\d+u?$", r"enum { \1 = ... };", text, flags=re.MULTILINE)
+    text = re.sub(r"^#.*\n", "", text, flags=re.MULTILINE)
+    text = re.sub(r"_Static_assert\(.*?\);", "", text, flags=re.DOTALL)
+    text = re.sub(r"_Alignas\(\w+\)|\b_Atomic\b", "", text)
+    return re.sub(r"(struct \w+ \{[^}]*)\}", r"\1 ...; }", text)
+
+
+def compile_c(source: Path, target: Path, *flags: str) -> None:
+    """Compile one of our files, every warning an error."""
+    command = ["gcc", *STANDARD, *STRICT, *SANITIZE[FLAVOUR], f"-I{CSRC}", f"-I{HERE}", *flags]
+    done = subprocess.run([*command, str(source), "-o", str(target)], capture_output=True, text=True)
+    if done.returncode != 0:
+        raise RuntimeError(f"{source} does not compile:\n{done.stderr}")
+
+
+def build() -> Path:
+    """Compile the module once per state of sources, flags and Python."""
+    headers = [CSRC / name for name in HEADERS] + [HERE / "threads.h"]
+    sources = [*sorted(CSRC.glob("*.c")), HERE / "threads.c"]
+    digest = hashlib.sha256(
+        repr((STANDARD, STRICT, LENIENT, SANITIZE[FLAVOUR], sys.version, cffi.__version__)).encode()
+    )
+    for path in (*sorted(CSRC.glob("*.[ch]")), *sorted(HERE.glob("threads.*")), HERE / "core.py"):
+        digest.update(path.name.encode() + path.read_bytes())
+    name = "pycarbon_core_for_tests"
+    folder = CACHE / digest.hexdigest()[:16]
+    module = folder / (name + sysconfig.get_config_var("EXT_SUFFIX"))
+    if module.exists():
+        return module
+
+    ffi = cffi.FFI()
+    ffi.cdef("typedef int... pid_t;")
+    for path in headers:
+        ffi.cdef(declarations(path.read_text()))
+    ffi.set_source(name, "\n".join(f'#include "{path.name}"' for path in headers))
+    folder.mkdir(parents=True, exist_ok=True)
+    # In a folder of its own first: several test processes may build at once.
+    with tempfile.TemporaryDirectory(dir=folder) as scratch:
+        objects = []
+        for source in sources:
+            objects.append(Path(scratch) / f"{source.stem}.o")
+            compile_c(source, objects[-1], "-c")
+        glue, unfinished = Path(scratch) / "glue.c", Path(scratch) / module.name
+        ffi.emit_c_code(str(glue))
+        includes = [f"-I{path}" for path in (CSRC, HERE, *map(sysconfig.get_path, ("include", "platinclude")))]
+        subprocess.run(
+            ["gcc", "-shared", *LENIENT, *SANITIZE[FLAVOUR], *includes, glue, *objects, "-o", unfinished], check=True
+        )
+        unfinished.replace(module)
+    return module
+
+
+def _load(path: Path) -> ModuleType:
+    specification = importlib.util.spec_from_file_location(path.name.split(".")[0], path)
+    assert specification is not None and specification.loader is not None
+    module = importlib.util.module_from_spec(specification)
+    specification.loader.exec_module(module)
+    return module
+
+
+_module = _load(build())
+ffi, lib = _module.ffi, _module.lib

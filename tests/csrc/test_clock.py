@@ -1,0 +1,41 @@
+"""The clock is CLOCK_MONOTONIC, and an anchor ties it to the others within its uncertainty."""
+
+import time
+
+from core import lib
+
+
+def test_monotonic_is_clock_monotonic():
+    clock = lib.pc_clock_monotonic()
+    before_ns = time.monotonic_ns()
+    now_ns = clock.now_ns(clock)
+    assert before_ns <= now_ns <= time.monotonic_ns()
+
+
+def test_monotonic_never_falls():
+    clock = lib.pc_clock_monotonic()
+    times_ns = [clock.now_ns(clock) for _ in range(1000)]
+    assert times_ns == sorted(times_ns)
+
+
+def test_an_anchor_is_one_moment_on_three_clocks():
+    # GIVEN the three clocks read before and after
+    clocks = (time.CLOCK_MONOTONIC, time.CLOCK_REALTIME, time.CLOCK_BOOTTIME)
+    before_ns = [time.clock_gettime_ns(clock) for clock in clocks]
+    anchor = lib.pc_clock_anchor_now()
+    after_ns = [time.clock_gettime_ns(clock) for clock in clocks]
+    # THEN the anchor lies between, and its uncertainty within
+    for low_ns, anchor_ns, high_ns in zip(
+        before_ns, (anchor.monotonic_ns, anchor.realtime_ns, anchor.boottime_ns), after_ns, strict=True
+    ):
+        assert low_ns <= anchor_ns <= high_ns
+    assert 0 <= anchor.uncertainty_ns <= after_ns[0] - before_ns[0]
+
+
+def test_an_anchor_holds_within_its_uncertainty():
+    """Suspended time, boottime less monotonic, is one constant while the machine is awake."""
+    anchors = [lib.pc_clock_anchor_now() for _ in range(20)]
+    suspended_ns = [anchor.boottime_ns - anchor.monotonic_ns for anchor in anchors]
+    # Two clocks read one after the other, each bracketed by half the uncertainty on either side; 1 ns of rounding.
+    widest_ns = max(anchor.uncertainty_ns for anchor in anchors)
+    assert max(suspended_ns) - min(suspended_ns) <= widest_ns + 1
