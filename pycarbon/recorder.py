@@ -14,11 +14,12 @@ from __future__ import annotations
 
 import math
 import os
+import signal
 import tempfile
 import threading
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -27,6 +28,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pycarbon import home, runfile
+from pycarbon.growing import GrowingFile
 from pycarbon.portable import RusageSampler
 from pycarbon.run import EDGE_DTYPE, Channel, RunData, group_by_channel
 from pycarbon.sources import MAX_PLAUSIBLE_POWER_W, Discovery, Roots, open_counters
@@ -76,7 +78,7 @@ class Recorder:
         self._feeds: list[_Feed] = []
         self._portable: RusageSampler | None = None
         self._cpu_source: _native.Source | None = None
-        self._file: _File = _File(None)
+        self._file = GrowingFile(None)
         self._home: Path | None = None
         self._wake = threading.Event()
         self._thread: threading.Thread | None = None
@@ -105,8 +107,16 @@ class Recorder:
     def start(self, process: int | None = None) -> None:
         """Make the home, start the samplers, return once each counter was read.
 
-        `process` is the root of the process tree whose share is wanted; follow() may name it later.
+        `process` is the root of the process tree whose share is wanted; follow() may name it later. Where this
+        raises nothing is left: no thread, no home.
         """
+        try:
+            self._start(process)
+        except BaseException:
+            self.discard()
+            raise
+
+    def _start(self, process: int | None) -> None:
         self._make_home()
         self._open_samplers()
         self._start_ns = time.monotonic_ns()
@@ -123,14 +133,16 @@ class Recorder:
             "rate_hz": self._rate_hz,
             "notes": list(self._notes),
         }
-        self._file.append([runfile.json_frame(runfile.META, self._meta)])
+        self._file.append([runfile.json_frame(runfile.META, _readable(self._meta))])
         if process is not None:
             self.follow(process)
         for feed in self._feeds:
             feed.sampler.start()
         self._await_first_readings()
-        self._thread = threading.Thread(target=self._drain_for_ever, name="pycarbon-recorder", daemon=True)
-        self._thread.start()
+        thread = threading.Thread(target=self._drain_for_ever, name="pycarbon-recorder", daemon=True)
+        with _signals_elsewhere():
+            thread.start()
+        self._thread = thread
         self._start_ns = time.monotonic_ns()
 
     def follow(self, process: int) -> None:
@@ -158,7 +170,7 @@ class Recorder:
             **footer,
             "notes": self._notes,
         }
-        self._file.append([runfile.json_frame(runfile.FOOTER, footer)])
+        self._file.append([runfile.json_frame(runfile.FOOTER, _readable(footer))])
         path = self._finish_file()
         self._feeds.clear()
         run = runfile.parse(self._file.everything(), str(path or self._target))
@@ -187,9 +199,7 @@ class Recorder:
             try:
                 target.parent.mkdir(parents=True, exist_ok=True)
                 rescued = home.set_aside(target)
-                folder = home.home_of(target)
-                folder.mkdir()
-                self._file = _File(folder / "run.pcr")
+                folder, self._file = home.make(target)
             except OSError as error:
                 self._notes.append(f"cannot record into {target}: {error.strerror or error}")
                 continue
@@ -307,7 +317,9 @@ class Recorder:
         if self._file.finish(self._target):
             return self._target
         self._notes.append(f"{self._target} could not be written: {self._file.why_not}")
-        for target in _candidates(self._target)[1:]:
+        for target in _candidates(self._target):
+            if target == self._target:
+                continue
             try:
                 target.parent.mkdir(parents=True, exist_ok=True)
                 with target.open("xb") as file:
@@ -319,82 +331,35 @@ class Recorder:
         return None
 
 
-class _File:
-    """A growing run file: each batch of frames is one write(); what the disk refuses is held and tried again."""
-
-    def __init__(self, path: Path | None) -> None:
-        self.why_not = ""
-        self._path = path
-        self._sequence = 0
-        self._held: list[bytes] = [runfile.file_header()]
-        self._last = 0
-        self._descriptor: int | None = None
-        self._written = 0
-        if path is not None:
-            flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
-            self._descriptor = os.open(path, flags, 0o644)
-            home.lock(self._descriptor)
-
-    def append(self, frames: Sequence[runfile.Frame]) -> bool:
-        """Write the frames after whatever is held; False where they had to be held themselves."""
-        encoded = b"".join(frame.encode(self._sequence + i) for i, frame in enumerate(frames))
-        self._sequence += len(frames)
-        self._last = len(frames)
-        self._held.append(encoded)
-        return self._flush()
-
-    def forget_last(self) -> None:
-        """Take back the latest append, which was held: the caller keeps the data itself and comes again."""
-        self._held.pop()
-        self._sequence -= self._last
-
-    def _flush(self) -> bool:
-        if self._descriptor is None:
-            return False
-        data = b"".join(self._held)
-        try:
-            written = os.pwrite(self._descriptor, data, self._written)
-            if written != len(data):  # a full disk takes a part: keep the file whole
-                os.ftruncate(self._descriptor, self._written)
-                raise OSError(28, "No space left on device")
-        except OSError as error:
-            self.why_not = error.strerror or str(error)
-            return False
-        self._written += written
-        self._held = []
-        return True
-
-    def finish(self, target: Path) -> bool:
-        """Write what is held, have it on the disk, and give the file its name; False where that cannot be."""
-        if self._descriptor is None or self._path is None:
-            return False
-        if self._held and not self._flush():
-            return False
-        try:
-            os.fsync(self._descriptor)
-            if target.exists():  # an earlier run under the same name
-                target.replace(target.with_name(f"{target.name}.old"))
-            self._path.replace(target)
-        except OSError as error:
-            self.why_not = error.strerror or str(error)
-            return False
-        return True
-
-    def everything(self) -> bytes:
-        """Give the whole file as it stands, what is held included."""
-        head = b"" if self._descriptor is None else os.pread(self._descriptor, self._written, 0)
-        return head + b"".join(self._held)
-
-    def close(self) -> None:
-        """Close the file."""
-        if self._descriptor is not None:
-            os.close(self._descriptor)
-            self._descriptor = None
+def _candidates(target: Path) -> Iterator[Path]:
+    """Give where a run file may go, best first: asked for, then the folder for temporary files."""
+    yield target
+    with suppress(OSError):  # a machine may have no such folder that takes a file
+        yield Path(tempfile.gettempdir()) / f"pycarbon-{os.getpid()}-{time.time_ns()}{target.suffix}"
 
 
-def _candidates(target: Path) -> list[Path]:
-    """Where a run file may go, best first: asked for, then the folder for temporary files."""
-    return [target, Path(tempfile.gettempdir()) / f"pycarbon-{os.getpid()}-{time.time_ns()}{target.suffix}"]
+def _readable(value: Any) -> Any:
+    """Give metadata as a file can hold it: what is no UTF-8, in a command or a path, becomes \\udcNN."""
+    if isinstance(value, str):
+        return value.encode("utf-8", "backslashreplace").decode()
+    if isinstance(value, Mapping):
+        return {_readable(name): _readable(part) for name, part in value.items()}
+    if isinstance(value, list | tuple):
+        return [_readable(part) for part in value]
+    return value
+
+
+@contextmanager
+def _signals_elsewhere() -> Iterator[None]:
+    """Let the threads started within leave all signals to the program's own: it may hold them, or wait for them."""
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
 
 
 def _anchor() -> dict[str, int]:

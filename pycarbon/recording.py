@@ -8,13 +8,15 @@ import functools
 import inspect
 import os
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Mapping
+from contextvars import ContextVar
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
 from types import TracebackType
-from typing import Any, ClassVar, TypeVar
+from typing import Any, TypeVar
 
 from pycarbon import intensity, portable, settings, store
 from pycarbon._version import __version__
@@ -29,12 +31,16 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 INSIDE = "PYCARBON_RUN"
 """The environment variable that tells a recorded program's descendants which run they are part of."""
 
+_inside: ContextVar[str | None] = ContextVar("pycarbon_inside", default=None)
+"""The innermost run that the code of this thread or task is in."""
+
 
 def notice(text: str) -> None:
     """Say one line to whoever runs the program; never raises, whatever became of standard error."""
     import logging
 
-    logging.getLogger("pycarbon").warning("pycarbon: %s", text)
+    with contextlib.suppress(Exception):  # a handler that somebody else installed
+        logging.getLogger("pycarbon").warning("pycarbon: %s", text)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,9 +62,7 @@ def plan(request: Request, inside: str | None) -> tuple[Recorder, list[str]]:
 
     PyCarbonError where an argument is no good.
     """
-    chosen, complaints = settings.resolve(
-        {"project": request.project, "zone": request.zone, "rate_hz": request.rate_hz}
-    )
+    chosen, complaints = _settings({"project": request.project, "zone": request.zone, "rate_hz": request.rate_hz})
     try:
         factor = intensity.lookup(chosen.zone)
     except IntensityError as error:
@@ -66,14 +70,16 @@ def plan(request: Request, inside: str | None) -> tuple[Recorder, list[str]]:
         factor = intensity.lookup(None)
     started = datetime.now().astimezone()
     run_id = os.urandom(8).hex()
-    target = request.path or store.new_path(chosen.data_dir, chosen.project, request.name, started, run_id)
+    target = request.path or store.new_path(chosen.data_dir, chosen.project, str(request.name), started, run_id)
+    with contextlib.suppress(OSError):  # the working directory may be gone
+        target = target.absolute()
     meta = {
         "id": run_id,
         "project": chosen.project,
-        "name": request.name,
+        "name": str(request.name),
         "command": request.command,
         "started_at": started.isoformat(timespec="milliseconds"),
-        "tags": dict(request.tags or {}),
+        "tags": {str(key): str(value) for key, value in (request.tags or {}).items()},
         "intensity": asdict(factor),
         "pue": chosen.pue,
         "settings_from": dict(chosen.layers),
@@ -82,22 +88,32 @@ def plan(request: Request, inside: str | None) -> tuple[Recorder, list[str]]:
         "python": sys.version.split()[0],
     }
     roots = Roots() if request.root is None else Roots.under(request.root)
-    recorder = Recorder(discover(roots), meta, target.absolute(), chosen.rate_hz)
+    recorder = Recorder(discover(roots), meta, target, chosen.rate_hz)
     recorder.notes.extend(complaints)
     return recorder, complaints
 
 
+def _settings(arguments: Mapping[str, Any]) -> tuple[settings.Settings, list[str]]:
+    try:
+        return settings.resolve(arguments)
+    except (OSError, RuntimeError) as error:
+        # The working directory is gone, there is no home, or one of them may not be entered: no files, then.
+        environ = {"XDG_DATA_HOME": tempfile.gettempdir(), **os.environ, "XDG_CONFIG_HOME": os.devnull}
+        chosen, complaints = settings.resolve(arguments, environ=environ, folder=Path(os.devnull))
+        return chosen, [f"no settings file is read: {error}", *complaints]
+
+
 class Recording(Run):
     """A run in the making: made by record(), its figures are there once it has ended."""
-
-    _active: ClassVar[list[Recording]] = []
 
     def __init__(self, request: Request) -> None:
         """Plan nothing yet: a recording begins when it is entered."""
         self._request = request
         self._recorder: Recorder | None = None
         self._result: RunData | None = None
+        self._outer: str | None = None
         self._cpu_before_s = 0.0
+        self._nested = 0
         self.path = request.path
 
     @property
@@ -109,14 +125,18 @@ class Recording(Run):
 
     def __enter__(self) -> Recording:
         """Begin to record; never raises."""
+        if self._recorder is not None and self._recorder.is_ours():
+            self._nested += 1
+            notice("this recording runs already and goes on; for one inside it call record() again")
+            return self
         for name in [
             name for name in vars(self) if isinstance(getattr(type(self), name, None), functools.cached_property)
         ]:
             delattr(self, name)  # figures of an earlier use of the same object
         self._result, self._recorder = None, None
         try:
-            inside = self._active[-1]._request_id() if self._active else os.environ.get(INSIDE)
-            recorder, complaints = plan(self._request, inside)
+            self._outer = _inside.get()
+            recorder, complaints = plan(self._request, self._outer or os.environ.get(INSIDE))
             for line in complaints:
                 notice(line)
             said = len(recorder.notes)
@@ -126,9 +146,10 @@ class Recording(Run):
             for line in recorder.notes[said:]:
                 notice(line)
             atexit.register(self._end_at_exit)
-            self._active.append(self)
+            _inside.set(recorder.run_id)
         except Exception as error:
-            self._result = _nothing(self._request, error)
+            self._result = _nothing(self._request, _why(error))
+            notice(self._result.meta["notes"][0])
         return self
 
     def __exit__(
@@ -138,6 +159,9 @@ class Recording(Run):
         trace: TracebackType | None,
     ) -> None:
         """End the recording; an exception of the block passes through, and is named in the run."""
+        if self._nested:
+            self._nested -= 1
+            return
         self._end(time.monotonic_ns(), {} if kind is None else {"raised": kind.__qualname__})
 
     def __call__(self, function: Function) -> Function:
@@ -159,22 +183,22 @@ class Recording(Run):
 
         return recorded  # type: ignore[return-value]
 
-    def _request_id(self) -> str | None:
-        return None if self._recorder is None else self._recorder.run_id
-
     def _end(self, end_ns: int, footer: dict[str, Any]) -> None:
-        recorder = self._recorder
-        if recorder is None or not recorder.is_ours():
-            return  # a forked child: the recording is its parent's
-        self._recorder = None
-        with contextlib.suppress(ValueError):
-            self._active.remove(self)
+        recorder, self._recorder = self._recorder, None
+        if recorder is None:
+            return
+        if _inside.get() == recorder.run_id:
+            _inside.set(self._outer)
+        if not recorder.is_ours():
+            self._result = _nothing(self._request, "this process was forked by the one that records")
+            return
         atexit.unregister(self._end_at_exit)
         said = len(recorder.notes)
         try:
             outcome = recorder.stop(end_ns, footer, portable.own_cpu_s() - self._cpu_before_s)
         except Exception as error:
-            self._result = _nothing(self._request, error)
+            self._result = _nothing(self._request, _why(error))
+            notice(self._result.meta["notes"][0])
             return
         self._result, self.path = outcome.run, outcome.path
         for line in recorder.notes[said:]:
@@ -184,13 +208,19 @@ class Recording(Run):
         self._end(time.monotonic_ns(), {"ended_by": "interpreter exit: the program never ended the recording"})
 
 
-def _nothing(request: Request, error: Exception) -> RunData:
+def _why(error: Exception) -> str:
+    return str(error) if isinstance(error, PyCarbonError) else repr(error)
+
+
+def _nothing(request: Request, why: str) -> RunData:
     """Give the run of a recording that could not be made: no channels, and the reason as a note."""
-    text = str(error) if isinstance(error, PyCarbonError) else repr(error)
-    note = f"nothing was recorded: {text}"
-    notice(note)
     now_ns = time.monotonic_ns()
-    meta = {"name": request.name, "command": request.command, "start_ns": now_ns, "notes": [note]}
+    meta = {
+        "name": str(request.name),
+        "command": request.command,
+        "start_ns": now_ns,
+        "notes": [f"nothing was recorded: {why}"],
+    }
     return RunData(meta, [], {}, {"end_ns": now_ns})
 
 
@@ -214,4 +244,4 @@ def record(
         print(run.energy.total_j, run.emissions.co2e_g)
     """
     file = None if path is None else Path(path)
-    return Recording(Request(name, list(sys.argv), project, file, zone, rate_hz, tags))
+    return Recording(Request(name, list(getattr(sys, "argv", [])), project, file, zone, rate_hz, tags))

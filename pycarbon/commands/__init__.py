@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
 from importlib import import_module
@@ -45,14 +46,24 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit status: 0 done, 1 failed with one line, 2 wrong usage."""
     words = list(sys.argv[1:] if arguments is None else arguments)
     name = next((word for word in words if not word.startswith("-")), None)
+    theirs: list[str] = []
+    if name == "run" and "--" in words:  # what follows is CMD's, to the letter: no argument parser may see it
+        border = words.index("--")
+        words, theirs = words[:border], words[border:]
     options = parser(only=name if name in COMMANDS else None).parse_args(words)
+    if theirs:
+        options.cmd += theirs
     try:
-        return int(import_module(f"pycarbon.commands.{options.command}").run(options) or DONE)
+        status = int(import_module(f"pycarbon.commands.{options.command}").run(options) or DONE)
+        if sys.stdout is not None:
+            sys.stdout.flush()
+        return status
     except PyCarbonError as error:
-        print(f"pycarbon: {error}", file=sys.stderr)
+        if sys.stderr is not None:
+            print(f"pycarbon: {error}", file=sys.stderr)
         return FAILED
     except BrokenPipeError:  # whoever read our output has seen enough
-        sys.stderr.close()
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return FAILED
     except KeyboardInterrupt:
         return 130

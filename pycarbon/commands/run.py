@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
-import signal
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 from pycarbon.errors import PyCarbonError
 
 if TYPE_CHECKING:
-    from pycarbon.analysis import Run
+    from pycarbon import launch
+    from pycarbon.recorder import Recorder
 
 
 def _tag(text: str) -> tuple[str, str]:
@@ -46,11 +47,16 @@ def prepare_parser(parser: argparse.ArgumentParser) -> None:
 
 
 def default_name(command: list[str]) -> str:
-    """Call a run after its command, or after the script that an interpreter runs."""
+    """Call a run after its command, or after the script or module that an interpreter runs."""
     first = Path(command[0]).name
-    script = next((word for word in command[1:] if not word.startswith("-")), "")
-    if first.startswith(("python", "bash", "sh", "ruby", "node", "perl")) and Path(script).suffix:
-        return Path(script).stem
+    if first.startswith(("python", "bash", "sh", "ruby", "node", "perl")):
+        for number, word in enumerate(command[1:], 2):
+            if word == "-m" and number < len(command):
+                return command[number]
+            if word in ("-c", "-e"):  # what follows is a program, not its name
+                break
+            if not word.startswith("-"):
+                return Path(word).stem if Path(word).suffix else first
     return first
 
 
@@ -59,58 +65,92 @@ def run(options: argparse.Namespace) -> int:
     command = options.cmd[1:] if options.cmd[:1] == ["--"] else options.cmd
     if not command:
         options.parser.error("no command: write it after --, as in: pycarbon run -- python train.py")
+    if options.output is not None and options.output.is_dir():
+        options.parser.error(f"{options.output} is a folder; name a file in it")
     from pycarbon import launch
 
-    with launch.signals_held() as mask:
-        return launch.end_like(_record(command, options, mask))
+    with launch.signals_held() as inherited:
+        return launch.end_like(_record(command, options, inherited))
 
 
-def _record(command: list[str], options: argparse.Namespace, mask: set[signal.Signals]) -> int:
+def _record(command: list[str], options: argparse.Namespace, inherited: launch.Inherited) -> int:
     from pycarbon import launch
-    from pycarbon.analysis import Run
-    from pycarbon.recording import INSIDE, Request, plan
 
-    request = Request(
-        options.name or default_name(command),
-        command,
-        options.project,
-        options.output,
-        options.zone,
-        options.rate,
-        dict(options.tag),
-        options.root,
-    )
+    environ = launch.environment()
+    recorder = _begin(command, options)
+    if recorder is not None:
+        from pycarbon.recording import INSIDE
+
+        environ[INSIDE] = recorder.run_id
+    follow = (lambda _: None) if recorder is None else recorder.follow
+    said = 0 if recorder is None else len(recorder.notes)
     try:
-        recorder, _ = plan(request, os.environ.get(INSIDE))
-    except PyCarbonError as error:
-        options.parser.error(str(error))
-    recorder.start()
-    said = _tell(recorder.notes, 0)
-    try:
-        ended = launch.launch(command, os.environ | {INSIDE: recorder.run_id}, mask, recorder.follow)
+        ended = launch.launch(command, environ, inherited, follow)
     except OSError as error:
-        recorder.discard()
+        if recorder is not None:
+            recorder.discard()
         missing = isinstance(error, FileNotFoundError)
-        what = "there is no such command" if missing else error.strerror
-        print(f"pycarbon: {command[0]}: {what}", file=sys.stderr)
+        _say(f"pycarbon: {command[0]}: {'there is no such command' if missing else error.strerror}")
         return launch.COMMAND_NOT_FOUND if missing else launch.COMMAND_NOT_EXECUTABLE
-    outcome = recorder.stop(ended.end_ns, {"exit_status": ended.status, "start_ns": ended.start_ns}, ended.cpu_s)
-    _tell(recorder.notes, said)
-    _say(Run(outcome.run, outcome.path), as_json=options.json)
+    if recorder is not None:
+        _finish(recorder, ended, said, options)
     return ended.status
 
 
-def _tell(notes: list[str], said: int) -> int:
-    for note in notes[said:]:
-        print(f"pycarbon: {note}", file=sys.stderr)
-    return len(notes)
+def _begin(command: list[str], options: argparse.Namespace) -> Recorder | None:
+    """Start to record; None, and one line, where that fails: the command runs all the same."""
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # ours: numpy would start threads, and die where it may not
+    try:
+        from pycarbon.recording import INSIDE, Request, plan
+
+        request = Request(
+            options.name or default_name(command),
+            command,
+            options.project,
+            options.output,
+            options.zone,
+            options.rate,
+            dict(options.tag),
+            options.root,
+        )
+        recorder, _ = plan(request, os.environ.get(INSIDE))
+        recorder.start()
+    except PyCarbonError as error:
+        options.parser.error(str(error))
+    except Exception as error:
+        _say(f"pycarbon: nothing is recorded: {error!r}")
+        return None
+    _tell(recorder.notes)
+    return recorder
 
 
-def _say(finished: Run, as_json: bool) -> None:
-    """Print the summary; a report that fails must not change how the command ended."""
+def _finish(recorder: Recorder, ended: launch.Ended, said: int, options: argparse.Namespace) -> None:
+    """End the run and print its summary; what fails here must not change how the command ended."""
     try:
         from pycarbon import reports
+        from pycarbon.analysis import Run
 
-        print(reports.get("json" if as_json else "text", sys.stderr).render(finished), file=sys.stderr)
+        footer = {"exit_status": ended.status, "start_ns": ended.start_ns}
+        outcome = recorder.stop(ended.end_ns, footer, ended.cpu_s)
+        _tell(recorder.notes[said:])
+        if sys.stderr is not None:
+            report = reports.get("json" if options.json else "text", sys.stderr)
+            _say(report.render(Run(outcome.run, outcome.path)))
     except Exception as error:
-        print(f"pycarbon: no summary: {error!r}", file=sys.stderr)
+        _say(f"pycarbon: no summary: {error!r}")
+
+
+def _tell(notes: list[str]) -> None:
+    for note in notes:
+        _say(f"pycarbon: {note}")
+
+
+def _say(text: str) -> None:
+    """Write on standard error, if anybody listens there."""
+    if sys.stderr is None:
+        return
+    try:
+        print(text, file=sys.stderr, flush=True)
+    except OSError:
+        with contextlib.suppress(OSError):  # else what is left in its buffer fails once more when Python ends
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stderr.fileno())
