@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,7 @@ from pycarbon import home
 from pycarbon.attribution import CpuTime, cpu_time, shares
 from pycarbon.emissions import Emissions, from_energy
 from pycarbon.energy import LINE_DTYPE, ChannelEnergy, Timeline, channel_energy, power
-from pycarbon.errors import PyCarbonError
+from pycarbon.errors import PyCarbonError, RunFileError
 from pycarbon.intensity import Intensity, lookup
 from pycarbon.interval import Range
 from pycarbon.machine import Machine
@@ -79,7 +79,7 @@ class Run:
     @property
     def command(self) -> list[str]:
         """What was run."""
-        return list(self._meta("command", []))
+        return [str(word) for word in self._meta("command", [])]
 
     @property
     def started_at(self) -> str:
@@ -89,7 +89,7 @@ class Run:
     @property
     def tags(self) -> dict[str, str]:
         """What the user attached."""
-        return dict(self._meta("tags", {}))
+        return {name: str(value) for name, value in self._meta("tags", {}).items()}
 
     @property
     def duration_s(self) -> float:
@@ -158,7 +158,9 @@ class Run:
     def intensity(self) -> Intensity:
         """The grid factor chosen when the run was recorded."""
         stored = self._meta("intensity")
-        return Intensity(**stored) if stored else lookup(None)
+        if not stored:
+            return lookup(None)
+        return Intensity(**{field.name: stored[field.name] for field in fields(Intensity)})
 
     @cached_property
     def emissions(self) -> Emissions:
@@ -191,7 +193,7 @@ class Run:
         channel = self._find(domain)
         every_s = None if every is None else _seconds(every)
         if channel.source == "model":
-            border_ns, power_w = self._cpu.border_ns, self._window_j(channel) / self._cpu.window_s
+            border_ns, power_w = self._cpu.border_ns, _per_s(self._window_j(channel), self._cpu.window_s)
         else:
             timeline = Timeline(self.data, channel)
             border_ns, power_w = power(timeline, self.data.start_ns, self.data.end_ns, every_s)
@@ -239,18 +241,18 @@ class Run:
             return channel_energy(self.data, channel)
         curve, cpu = self._curves[channel.domain], self._cpu
         best = self._window_j(channel)
-        with np.errstate(invalid="ignore", divide="ignore"):
-            power_w = best / cpu.window_s
-        duration_s = self.duration_s
+        best_j, duration_s = float(best.sum()), self.duration_s
+        low_j = energy_j(curve, cpu.busy_low_s, cpu.window_s, self._threads).low
+        high_j = energy_j(curve, cpu.busy_high_s, cpu.window_s, self._threads).high
         return ChannelEnergy(
             channel.domain,
             channel.source,
             channel.kind,
-            float(best.sum()),
-            energy_j(curve, cpu.busy_low_s, cpu.window_s, self._threads).low,
-            energy_j(curve, cpu.busy_high_s, cpu.window_s, self._threads).high,
-            float(best.sum()) / duration_s if duration_s > 0 else 0.0,
-            float(power_w.max()) if duration_s > 0 else None,
+            best_j,
+            min(low_j, best_j),
+            max(high_j, best_j),
+            best_j / duration_s if duration_s > 0 else 0.0,
+            float(_per_s(best, cpu.window_s).max()) if duration_s > 0 else None,
             0,
             0.0,
             channel.in_total,
@@ -267,10 +269,14 @@ class Run:
         if total.best <= 0:
             return Range(0.0, best, max(best, total.high))
         return Range(
-            low * total.low / total.best,
+            min(low * total.low / total.best, best),
             best,
             max(min(high * total.high / total.best, total.high), best),
         )
+
+
+def _per_s(amount: NDArray[np.float64], window_s: NDArray[np.float64]) -> NDArray[np.float64]:
+    return np.divide(amount, window_s, out=np.zeros_like(amount), where=window_s > 0)
 
 
 _DURATION = re.compile(r"([0-9.]+)\s*(us|ms|s|min|h)?")
@@ -278,12 +284,12 @@ _UNIT_S = {"us": 1e-6, "ms": 1e-3, "s": 1.0, None: 1.0, "min": 60.0, "h": 3600.0
 
 
 def _seconds(text: str | float) -> float:
-    match = _DURATION.fullmatch(str(text).strip())
     try:
-        value = float(match[1]) * _UNIT_S[match[2]] if match else 0.0
-    except ValueError:
+        match = _DURATION.fullmatch(text.strip()) if isinstance(text, str) else None
+        value = float(match[1]) * _UNIT_S[match[2]] if match else float(text)
+    except (ValueError, TypeError):
         value = 0.0
-    if not value > 0:
+    if not 0 < value < math.inf:
         raise PyCarbonError(f"{text!r} is no length of time; write for example 10ms or 0.5s")
     return value
 
@@ -293,4 +299,9 @@ def load(path: str | Path) -> Run:
 
     RunFileError, in one line, where it cannot be read.
     """
-    return Run(home.load(Path(path)), Path(path))
+    try:
+        return Run(home.load(Path(path)), Path(path))
+    except (OSError, ValueError) as error:  # a name no file can have, a folder that lets nobody in
+        raise RunFileError(
+            f"{str(path)[:200]!r} cannot be opened: {getattr(error, 'strerror', None) or error}"
+        ) from None

@@ -3,11 +3,16 @@
 A counter that is updated now and then shows, right after an update, the true energy up to that moment. So at any
 time t the true energy is at least what the counter had shown before t and at most what it shows at its first
 update after t. Those two are the interval, and it holds whatever the power did in between. The best estimate
-interpolates linearly between updates, each taken to lie midway between the two looks that bracket it.
+interpolates linearly between updates, each taken to lie midway between the two looks that bracket it, or where
+those lie far apart, half the usual time between updates before the second.
+
+Where nothing was seen (before the first reading, across a reset, after the last update) nothing bounds the energy
+but the largest power that was seen elsewhere, and the interval is widened by that.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -22,6 +27,9 @@ COARSEST_GRAIN_J = 2.0**-14
 
 NEARBY_UPDATES = 10
 """How many updates at the rim of a recording tell the power just outside it."""
+
+SHORTEST_WINDOW_S = 1e-6
+"""Times are nanoseconds since boot as floats: after years of uptime these step by a few hundred."""
 
 UPDATES_PER_WINDOW = 50
 """Power is a mean over at least so many updates: each border of a window may be off by one, here by 2 %."""
@@ -52,29 +60,28 @@ class Timeline:
     def __init__(self, run: RunData, channel: Channel) -> None:
         """Unwrap the channel's edges; an empty timeline where it has none."""
         edges = run.edges_of(channel)
+        self.lost_ns, self.ends_lost = _lost_spans(edges, run.end_ns)
+        edges = edges[(edges["flags"] & (Flag.GAP | Flag.LOST)) == 0]
         flags = edges["flags"]
-        self.lost_ns = _lost_spans(edges, run.end_ns)
-        valued = (flags & (Flag.GAP | Flag.LOST)) == 0
-        edges, flags = edges[valued], flags[valued]
         unit = float(channel.unit)
-        self._grain_j = max(unit, COARSEST_GRAIN_J) if channel.quantity == "energy" else unit
+        # The hardware counts in its own grain, and the kernel shows whole units of that.
+        self._grain_j = COARSEST_GRAIN_J + unit if channel.quantity == "energy" else unit
+        self._range_j = (channel.range_raw + 1) * unit if channel.range_raw else math.inf
         raw = edges["raw"].astype(np.int64)
         rises = np.diff(raw, prepend=raw[:1])
-        fell = (rises < 0) & ((flags & Flag.RESET) == 0)
+        self.reset = (flags & Flag.RESET) != 0
         if channel.range_raw:
-            rises[fell] += channel.range_raw + 1
-        reset = (flags & Flag.RESET) != 0
-        rises[reset | (rises < 0)] = 0
-        self.reset = reset
+            rises[(rises < 0) & ~self.reset] += channel.range_raw + 1
+        rises[self.reset | (rises < 0)] = 0
         self.before_ns = edges["t_before_ns"].astype(np.int64)
         self.seen_ns = edges["t_seen_ns"].astype(np.int64)
         self.level_j = np.cumsum(rises) * unit
-        self.is_update = (flags & (Flag.FIRST | Flag.LAST)) == 0
-        self.update_ns = (self.before_ns[self.is_update] + self.seen_ns[self.is_update]) / 2
+        self.is_update = (rises > 0) | self.reset
+        self.update_ns = _update_times(self.before_ns[self.is_update], self.seen_ns[self.is_update])
         self.update_j = self.level_j[self.is_update]
-        steps = np.diff(self.level_j)
-        self.largest_step_j = float(steps.max()) if len(steps) else 0.0
-        self.ends_lost = bool(self.lost_ns and self.lost_ns[-1][1] >= run.end_ns)
+        self.largest_step_j = float(np.diff(self.level_j, prepend=0.0).max(initial=0.0))
+        self._largest_power_w = self._find_largest_power_w()
+        self._unseen = self._unseen_spans(run.start_ns)
 
     @property
     def period_s(self) -> float | None:
@@ -100,17 +107,21 @@ class Timeline:
 
     def low_j(self, time_ns: NDArray[np.float64]) -> NDArray[np.float64]:
         """Bound the energy up to each time from below: what the counter had been seen to show by then."""
+        if len(self.level_j) == 0:
+            return np.zeros(len(time_ns))
         seen = np.searchsorted(self.seen_ns, time_ns, side="right") - 1
         return np.where(seen >= 0, self.level_j[np.maximum(seen, 0)], self.level_j[0] - self.largest_step_j)
 
     def high_j(self, time_ns: NDArray[np.float64]) -> NDArray[np.float64]:
         """Bound it from above: the first update after that time, or where none was seen, the largest power so far."""
+        if len(self.level_j) == 0:
+            return np.zeros(len(time_ns))
         starts = self.before_ns[self.is_update]
         index = np.searchsorted(starts, time_ns, side="left")
         beyond = index >= len(starts)
         last_j = self.level_j[-1]
         since_ns = time_ns - (self.update_ns[-1] if len(self.update_ns) else self.seen_ns[0])
-        rest_j = last_j + self.largest_step_j + self._largest_power_w() * np.maximum(since_ns, 0) / 1e9
+        rest_j = last_j + self.largest_step_j + self._largest_power_w * np.maximum(since_ns, 0) / 1e9
         inside = self.update_j[np.minimum(index, max(len(starts) - 1, 0))] if len(starts) else rest_j
         bound: NDArray[np.float64] = np.where(beyond, rest_j, inside) + self._grain_j
         return bound
@@ -121,12 +132,12 @@ class Timeline:
             return Range(0.0, 0.0, 0.0)
         times = np.array([start_ns, end_ns], dtype=np.float64)
         best, low, high = self.best_j(times), self.low_j(times), self.high_j(times)
-        unseen_j = self._unseen_j(start_ns, end_ns)
+        hidden_j = self._hidden_j(start_ns, end_ns)
         amount = max(float(best[1] - best[0]), 0.0)
         return Range(
             min(max(float(low[1] - high[0]), 0.0), amount),
             amount,
-            max(float(high[1] - low[0]) + unseen_j, amount),
+            max(float(high[1] - low[0]) + hidden_j, amount),
         )
 
     def gap_s(self, start_ns: float, end_ns: float) -> float:
@@ -139,7 +150,7 @@ class Timeline:
         return int(((self.update_ns >= start_ns) & (self.update_ns <= end_ns)).sum())
 
     def line(self) -> NDArray[np.void]:
-        """Give the updates as an array of LINE_DTYPE: when (midway, and the two looks) and energy since the first."""
+        """Give the updates as an array of LINE_DTYPE: when (and the two looks) and energy since the first."""
         line = np.zeros(int(self.is_update.sum()), LINE_DTYPE)
         line["time_ns"] = self.update_ns
         line["t_before_ns"] = self.before_ns[self.is_update]
@@ -151,24 +162,52 @@ class Timeline:
         times, levels = self.update_ns[part], self.update_j[part]
         return float((levels[-1] - levels[0]) / (times[-1] - times[0])) if times[-1] > times[0] else 0.0
 
-    def _largest_power_w(self) -> float:
+    def _find_largest_power_w(self) -> float:
         """Bound the power from what was seen, over windows long enough that the counter's grain does not matter."""
         if len(self.update_ns) < 2:
             return 0.0
-        reach = min(NEARBY_UPDATES, len(self.update_ns) - 1)
-        rise = self.update_j[reach:] - self.update_j[:-reach]
-        return float((rise / (self.update_ns[reach:] - self.update_ns[:-reach])).max() * 1e9)
+        known_ns = np.cumsum(np.where(self.reset[self.is_update], 0.0, np.diff(self.update_ns, prepend=0.0)))
+        reach = min(NEARBY_UPDATES, len(known_ns) - 1)
+        rise_j = self.update_j[reach:] - self.update_j[:-reach]
+        time_ns = known_ns[reach:] - known_ns[:-reach]
+        return float(np.divide(rise_j, time_ns, out=np.zeros_like(rise_j), where=time_ns > 0).max() * 1e9)
 
-    def _unseen_j(self, start_ns: float, end_ns: float) -> float:
-        """Bound what resets and a source that never came back may have hidden."""
-        spans = list(zip(self.before_ns[self.reset], self.seen_ns[self.reset], strict=True))
-        if self.ends_lost:
-            spans.append(self.lost_ns[-1])
-        return _covered_ns(spans, start_ns, end_ns) / 1e9 * self._largest_power_w()
+    def _unseen_spans(self, start_ns: int) -> list[tuple[int, int]]:
+        """Give the times whose energy no reading tells: before the first, and from the last update to a reset."""
+        if not len(self.seen_ns):
+            return []
+        spans = [(start_ns, int(self.seen_ns[0]))]
+        for index in np.flatnonzero(self.reset):
+            known = np.flatnonzero(self.is_update[:index])
+            spans.append((int(self.before_ns[known[-1] if len(known) else 0]), int(self.seen_ns[index])))
+        return spans
+
+    def _hidden_j(self, start_ns: float, end_ns: float) -> float:
+        """Bound what the interval must hold beside the counter's own bounds: unseen spans, and rounds not counted.
+
+        A counter that nobody looked at for long may have gone through its range once more than it seems.
+        """
+        unseen_j = _covered_ns(self._unseen, start_ns, end_ns) / 1e9 * self._largest_power_w
+        if not math.isfinite(self._range_j):
+            return unseen_j
+        long = (self.seen_ns - self.before_ns) / 1e9 * self._largest_power_w > self._range_j / 2
+        long &= (self.seen_ns > start_ns) & (self.before_ns < end_ns)
+        most_j = (self.seen_ns[long] - self.before_ns[long]) / 1e9 * self._largest_power_w + self.largest_step_j
+        return unseen_j + float((most_j // self._range_j).sum() * self._range_j)
 
 
-def _lost_spans(edges: NDArray[np.void], end_ns: int) -> list[tuple[int, int]]:
-    """Give the times in which the channel was not read, in order: gaps of the sampler, failures of the source."""
+def _update_times(before_ns: NDArray[np.int64], seen_ns: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Say when each update came, given the look before it and the look that saw it; never falls."""
+    width_ns = (seen_ns - before_ns).astype(np.float64)
+    if len(seen_ns) >= 3:
+        width_ns = np.minimum(width_ns, np.median(np.diff(seen_ns)))
+    return np.maximum.accumulate(seen_ns - width_ns / 2)
+
+
+def _lost_spans(edges: NDArray[np.void], end_ns: int) -> tuple[list[tuple[int, int]], bool]:
+    """Give the times in which the channel was not read (gaps of the sampler, failures of the source), and whether
+    the last of them never ended.
+    """
     spans: list[tuple[int, int]] = []
     lost_at: int | None = None
     for edge in edges[(edges["flags"] & (Flag.GAP | Flag.LOST | Flag.FOUND)) != 0]:
@@ -181,7 +220,7 @@ def _lost_spans(edges: NDArray[np.void], end_ns: int) -> list[tuple[int, int]]:
             lost_at = None
     if lost_at is not None:
         spans.append((lost_at, max(end_ns, lost_at)))
-    return spans
+    return spans, lost_at is not None
 
 
 def _covered_ns(spans: Sequence[tuple[float, float]], start_ns: float, end_ns: float) -> float:
@@ -220,7 +259,7 @@ def channel_energy(run: RunData, channel: Channel) -> ChannelEnergy:
 def windows(start_ns: int, end_ns: int, shortest_s: float, most: int = 1000) -> NDArray[np.float64]:
     """Cut a span into equal windows, none shorter than `shortest_s`, at most `most`: the n + 1 borders in ns."""
     duration_s = max((end_ns - start_ns) / 1e9, 0.0)
-    count = int(min(max(duration_s / shortest_s, 1), most)) if shortest_s > 0 else 1
+    count = int(min(max(duration_s / max(shortest_s, SHORTEST_WINDOW_S) * (1 + 1e-9), 1), most))  # 10 / 1e-5 is 10^6
     return np.linspace(start_ns, end_ns, count + 1)
 
 
@@ -232,7 +271,7 @@ def power(
     Without `every_s` a window holds at least UPDATES_PER_WINDOW updates of the counter.
     """
     period_s = timeline.period_s
-    if period_s is None or end_ns <= start_ns:
+    if period_s is None or float(end_ns) <= float(start_ns):
         return np.empty(0), np.empty(0)
     borders = windows(start_ns, end_ns, every_s or UPDATES_PER_WINDOW * period_s, most=10**7 if every_s else 1000)
     return borders, np.diff(timeline.best_j(borders)) / np.diff(borders) * 1e9

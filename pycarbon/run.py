@@ -5,11 +5,12 @@ Everything that reads hardware ends here, everything that computes figures begin
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import IntFlag
 from fractions import Fraction
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,6 +28,15 @@ EDGE_DTYPE = np.dtype(
     ]
 )
 """One edge as the sampler writes it (`struct pc_edge` of csrc/edge.h); times are CLOCK_MONOTONIC."""
+
+
+MAX_CHANNELS = 2**16 - 1
+"""Ids lie below; the sampler writes this one into an edge that is about all of them."""
+
+MAX_RAW = 2**62
+"""No counter with a range shows more: twice that still fits 64 bits, and is 146 years of 1 kW in nano-joules."""
+
+_UNIT = re.compile(r"([1-9][0-9]{0,11})(?:/([0-9]{1,15}))?")
 
 
 class Flag(IntFlag):
@@ -66,7 +76,20 @@ class Channel:
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Channel:
         """Read what to_dict wrote; ValueError, KeyError or TypeError where it is something else."""
-        return cls(**{name: values[name] for name in cls.__slots__} | {"unit": Fraction(values["unit"])})
+        unit = _UNIT.fullmatch(values["unit"])
+        if unit is None or int(unit[2] or 1) == 0:
+            raise ValueError(f"a unit of {values['unit'][:40]!r}")
+        found = cls(**{name: values[name] for name in cls.__slots__} | {"unit": Fraction(unit[0])})
+        if (
+            [type(getattr(found, name)) for name in ("id", "domain", "source", "range_raw", "in_total")]
+            != [int, str, str, int, bool]
+            or found.kind not in get_args(Kind)
+            or found.quantity not in ("energy", "cpu_time")
+            or not 0 <= found.id < MAX_CHANNELS
+            or not 0 <= found.range_raw < MAX_RAW
+        ):
+            raise ValueError(f"no channel: {str(values)[:200]}")
+        return found
 
 
 MACHINE_CPU = "machine-cpu"

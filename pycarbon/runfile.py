@@ -6,7 +6,7 @@ import json
 import struct
 import sys
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pycarbon.errors import RunFileError
-from pycarbon.run import EDGE_DTYPE, Channel, RunData
+from pycarbon.run import EDGE_DTYPE, MAX_CHANNELS, Channel, RunData
 
 if sys.version_info >= (3, 14):
     from compression import zstd
@@ -35,10 +35,12 @@ _FRAME_HEADER = struct.Struct("<IBBHIIHHqqI")
 _CRC = struct.Struct("<I")
 FRAME_HEADER_BYTES = _FRAME_HEADER.size + _CRC.size
 
+LATEST_NS = 1 << 62
 MAX_PAYLOAD_BYTES = 1 << 26
 MAX_EDGES_PER_FRAME = 1 << 20
 _COLUMNS = (("t_seen_ns", "<i8"), ("width_ns", "<i8"), ("raw", "<u8"), ("flags", "<u2"), ("error", "<i4"))
 _EDGE_BYTES = sum(np.dtype(kind).itemsize for _, kind in _COLUMNS)
+_WINDOW = {int(zstd.DecompressionParameter.window_log_max): 25}  # 32 MiB: what MAX_EDGES_PER_FRAME edges take
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,8 +81,8 @@ def file_header() -> bytes:
 
 
 def json_frame(frame_type: int, values: dict[str, Any]) -> Frame:
-    """Make a frame of metadata."""
-    return Frame(frame_type, json.dumps(values, ensure_ascii=False, separators=(",", ":")).encode())
+    """Make a frame of metadata; as ASCII, which also holds what is no text (an argument of any bytes)."""
+    return Frame(frame_type, json.dumps(values, separators=(",", ":")).encode("ascii"))
 
 
 def edges_frame(channel: int, edges: NDArray[np.void]) -> Frame:
@@ -113,7 +115,7 @@ def decode_edges(frame: Frame) -> NDArray[np.void]:
         raise RunFileError(f"edges with codec {frame.codec} and count {frame.count} cannot be read")
     size = frame.count * _EDGE_BYTES
     try:
-        shuffled = zstd.ZstdDecompressor().decompress(frame.payload, max_length=size + 1)
+        shuffled = zstd.ZstdDecompressor(options=_WINDOW).decompress(frame.payload, max_length=size + 1)
     except zstd.ZstdError as error:
         raise RunFileError(f"edges that do not decompress: {error}") from None
     if len(shuffled) != size:
@@ -132,6 +134,14 @@ def decode_edges(frame: Frame) -> NDArray[np.void]:
     edges["flags"] = columns["flags"]
     edges["error"] = columns["error"]
     edges["channel"] = frame.channel
+    seen_ns = edges["t_seen_ns"]
+    if (
+        edges["t_before_ns"].min() < 0
+        or seen_ns[-1] > LATEST_NS
+        or (columns["width_ns"] < 0).any()
+        or (seen_ns[1:] < seen_ns[:-1]).any()
+    ):
+        raise RunFileError("edges whose times do not go forward")
     return edges
 
 
@@ -173,28 +183,154 @@ def frames(data: bytes, where: str) -> Iterator[Frame]:
         yield Frame(kind, payload, codec, flags, count, channel, t_first, t_last)
 
 
+Check = Callable[[Any], bool]
+
+
+def _is(*kinds: type) -> Check:
+    return lambda value: type(value) in kinds
+
+
+def _number(low: float, high: float) -> Check:
+    return lambda value: type(value) in (int, float) and low <= value <= high
+
+
+def _whole(low: int, high: int) -> Check:
+    return lambda value: type(value) is int and low <= value <= high
+
+
+def _maybe(check: Check) -> Check:
+    return lambda value: value is None or check(value)
+
+
+def _each(check: Check) -> Check:
+    return lambda value: type(value) is list and all(map(check, value))
+
+
+def _map_of(check: Check) -> Check:
+    return lambda value: type(value) is dict and all(map(check, value.values()))
+
+
+def _record(**members: Check) -> Check:
+    return lambda value: (
+        type(value) is dict and all(name in value and check(value[name]) for name, check in members.items())
+    )
+
+
+def _range(largest: float) -> Check:
+    number = _number(0, largest)
+    return lambda value: (
+        type(value) is dict
+        and value.keys() == {"low", "best", "high"}
+        and all(map(number, value.values()))
+        and value["low"] <= value["best"] <= value["high"]
+    )
+
+
+_TEXT, _TEXTS, _TIME = _is(str), _each(_is(str)), _whole(0, LATEST_NS)
+_PLAIN = _is(str, int, float, bool, type(None))
+_COUNT = _maybe(_whole(0, 1 << 62))
+_GRAMS = _number(0, 1e6)
+_WATTS = _range(1e7)
+
+_META_MEMBERS: dict[str, Check] = {
+    "start_ns": _TIME,
+    "id": _PLAIN,
+    "project": _PLAIN,
+    "name": _PLAIN,
+    "command": _each(_PLAIN),
+    "started_at": _PLAIN,
+    "tags": _map_of(_PLAIN),
+    "notes": _TEXTS,
+    "pue": _number(1, 1000),
+    "rings": _map_of(_each(_whole(0, MAX_CHANNELS - 1))),
+    "obstacles": _each(_record(source=_TEXT, what=_TEXT, remedy=_TEXT)),
+    "curves": _each(
+        lambda value: (
+            _record(domain=_TEXT, basis=_TEXT, idle_w=_WATTS, full_w=_WATTS, exponent=_range(100))(value)
+            and all(value["idle_w"][end] <= value["full_w"][end] for end in ("low", "best", "high"))
+        )
+    ),
+    "machine": _map_of(_PLAIN),
+    "intensity": lambda value: (
+        _record(
+            **dict.fromkeys(("zone", "name", "method", "source"), _TEXT),
+            **dict.fromkeys(("low_g_per_kwh", "intensity_g_per_kwh", "high_g_per_kwh"), _GRAMS),
+            year=_is(int),
+            place_known=_is(bool),
+        )(value)
+        and value["low_g_per_kwh"] <= value["intensity_g_per_kwh"] <= value["high_g_per_kwh"]
+    ),
+}
+_FOOTER_MEMBERS: dict[str, Check] = {
+    "start_ns": _TIME,
+    "end_ns": _TIME,
+    "process_cpu_s": _maybe(_number(0, 1e15)),
+    "exit_status": _maybe(_whole(-(1 << 31), 1 << 31)),
+    "notes": _TEXTS,
+}
+"""What a reader relies on. A member may be missing; what is not named here is for later versions, or for people."""
+
+
+def _metadata(payload: bytes, members: Mapping[str, Check]) -> dict[str, Any]:
+    """Read a frame of metadata; ValueError where it is not what `members` says."""
+    try:
+        values = json.loads(payload)
+    except RecursionError:
+        raise ValueError("it is nested too deeply") from None
+    if type(values) is not dict:
+        raise ValueError("it is no object")
+    for name, check in members.items():
+        if name in values and not check(values[name]):
+            raise ValueError(f"{name} cannot be {str(values[name])[:80]!r}")
+    return values
+
+
+def _begin(payload: bytes) -> RunData:
+    meta = _metadata(payload, _META_MEMBERS)
+    channels = [Channel.from_dict(channel) for channel in meta["channels"]]
+    if len({channel.id for channel in channels}) < len(channels):
+        raise ValueError("two channels have one id")
+    if not _COUNT(meta.get("machine", {}).get("n_threads")):
+        raise ValueError("the machine's n_threads is no count")
+    modelled = {channel.domain for channel in channels if channel.source == "model"}
+    if not modelled <= {curve["domain"] for curve in meta.get("curves", [])}:
+        raise ValueError("a modelled channel has no curve")
+    run = RunData(meta, channels, {})
+    run.start_ns  # noqa: B018  a run has a beginning
+    return run
+
+
 def parse(data: bytes, where: str) -> RunData:
     """Read a whole file's bytes; what follows the first damaged frame is left out and `complete` is False.
 
-    RunFileError where nothing can be read, or a frame is of a kind this version must know and does not.
+    RunFileError where nothing can be read, or a frame is of a kind this version must know and does not, or what a
+    whole frame holds makes no sense.
     """
     run: RunData | None = None
     parts: dict[int, list[NDArray[np.void]]] = {}
     for frame in frames(data, where):
         try:
-            if frame.type == META:
-                meta = json.loads(frame.payload)
-                run = RunData(meta, [Channel.from_dict(channel) for channel in meta["channels"]], {})
-                int(meta["start_ns"])
+            if frame.type == META and run is None:
+                run = _begin(frame.payload)
             elif frame.type == EDGES:
-                parts.setdefault(frame.channel, []).append(decode_edges(frame))
-            elif frame.type == FOOTER and run is not None:
-                run.footer = json.loads(frame.payload)
+                part = parts.setdefault(frame.channel, [])
+                part.append(decode_edges(frame))
+                if len(part) > 1 and part[-2]["t_seen_ns"][-1] > part[-1]["t_seen_ns"][0]:
+                    raise RunFileError("edges whose times do not go forward")
+            elif frame.type == FOOTER and run is not None and not run.complete:
+                run.footer = _metadata(frame.payload, _FOOTER_MEMBERS)
                 run.complete = True
+                if run.end_ns < run.start_ns:
+                    raise RunFileError("a run that ends before it begins")
+            elif frame.type in (META, FOOTER):
+                raise RunFileError("metadata where none belongs")
             elif not frame.flags & IGNORABLE:
-                raise RunFileError(f"a frame of unknown type {frame.type}")
-        except (ValueError, KeyError, TypeError, AttributeError, ZeroDivisionError) as error:
-            raise RunFileError(f"{where} holds metadata that cannot be read: {error!r}") from None
+                raise RunFileError(f"a frame of unknown type {frame.type}; update pycarbon")
+        except (ValueError, KeyError, TypeError) as error:
+            why = f"{error} is missing" if isinstance(error, KeyError) else error
+            raise RunFileError(f"{where} holds metadata that cannot be read: {why}") from None
+        except MemoryError:
+            raise RunFileError(f"{where} holds more than there is memory for") from None
         except RunFileError as error:
             raise RunFileError(f"{where} holds {error}") from None
     if run is None:

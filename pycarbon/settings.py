@@ -30,11 +30,15 @@ class Settings:
 def _text(value: Any) -> str:
     if not isinstance(value, str) or not value.strip():
         raise ValueError("it must be a text that is not empty")
+    if "\0" in value:
+        raise ValueError("it must not hold a null character")
     return value.strip()
 
 
 def _number(low: float, high: float) -> Callable[[Any], float]:
     def convert(value: Any) -> float:
+        if isinstance(value, bool):
+            raise ValueError("it must be a number")
         number = float(value)
         if not low <= number <= high or math.isnan(number):
             raise ValueError(f"it must lie between {low:g} and {high:g}")
@@ -52,16 +56,27 @@ _CONVERT: dict[str, Callable[[Any], Any]] = {
 }
 
 
+_NO_GOOD = (ValueError, TypeError, OverflowError, RuntimeError)  # the last: ~nobody as a folder
+
+
 def user_config_path(environ: Mapping[str, str]) -> Path:
     """Say where the user's config file lies, whether or not it is there."""
-    base = environ.get("XDG_CONFIG_HOME") or str(Path.home() / ".config")
+    base = environ.get("XDG_CONFIG_HOME") or _home(environ) / ".config"
     return Path(base) / "pycarbon" / "config.toml"
 
 
 def default_data_dir(environ: Mapping[str, str]) -> Path:
     """Say where runs go when nobody says where."""
-    base = environ.get("XDG_DATA_HOME") or str(Path.home() / ".local" / "share")
+    base = environ.get("XDG_DATA_HOME") or _home(environ) / ".local" / "share"
     return Path(base) / "pycarbon"
+
+
+def _home(environ: Mapping[str, str]) -> Path:
+    """Say where the user is at home; a container's user may be nowhere, and then / has to do."""
+    try:
+        return Path(environ.get("HOME") or Path.home())
+    except RuntimeError:
+        return Path("/")
 
 
 def resolve(
@@ -81,12 +96,12 @@ def resolve(
     for name, value in given.items():
         try:
             _CONVERT[name](value)
-        except (ValueError, TypeError) as error:
+        except _NO_GOOD as error:
             raise PyCarbonError(f"{name} {value!r} is no good: {_why(error)}") from None
     layers = [
         ("argument", given),
         ("environment", _from_environment(environ)),
-        *_from_files(environ, folder or Path.cwd(), complaints),
+        *_from_files(environ, folder or _here(), complaints),
     ]
     values: dict[str, Any] = {
         "project": "default",
@@ -97,18 +112,26 @@ def resolve(
     }
     origins = dict.fromkeys(values, "default")
     for layer, found in reversed(layers):
-        for name in found.keys() & values.keys():
+        for name in sorted(found.keys() & values.keys()):
             try:
                 values[name] = _CONVERT[name](found[name])
                 origins[name] = layer
-            except (ValueError, TypeError) as error:
+            except _NO_GOOD as error:
                 complaints.append(f"{name} {found[name]!r} from {layer} is not used: {_why(error)}")
     return Settings(**values, layers=origins), complaints
 
 
+def _here() -> Path | None:
+    """Give the working directory; None where it was deleted."""
+    try:
+        return Path.cwd()
+    except OSError:
+        return None
+
+
 def _why(error: Exception) -> str:
     text = str(error)
-    return "it must be a number" if text.startswith(("could not convert", "float()")) else text
+    return "it must be a number" if text.startswith(("could not convert", "float()", "int too large")) else text
 
 
 def _from_environment(environ: Mapping[str, str]) -> dict[str, str]:
@@ -117,34 +140,49 @@ def _from_environment(environ: Mapping[str, str]) -> dict[str, str]:
     return {name: value for name, value in found.items() if value}
 
 
-def _from_files(environ: Mapping[str, str], folder: Path, complaints: list[str]) -> list[tuple[str, dict[str, Any]]]:
+def _from_files(
+    environ: Mapping[str, str], folder: Path | None, complaints: list[str]
+) -> list[tuple[str, dict[str, Any]]]:
     found = []
-    project_file = next((p for f in (folder, *folder.parents) if (p := f / "pyproject.toml").is_file()), None)
-    user_file = user_config_path(environ)
+    folders = () if folder is None else (folder, *folder.parents)
+    project_file = next((file for f in folders if _is_file(file := f / "pyproject.toml")), None)
     if project_file is not None:
-        table = _read_toml(project_file, complaints).get("tool", {}).get("pycarbon", {})
-        found.append((str(project_file), table))
-    if user_file.is_file():
+        tool = _read_toml(project_file, complaints).get("tool", {})
+        table = tool.get("pycarbon", {}) if isinstance(tool, dict) else {}
+        if isinstance(table, dict):
+            found.append((str(project_file), table))
+        else:
+            complaints.append(f"tool.pycarbon in {project_file} is not used: it must be a table")
+    user_file = user_config_path(environ)
+    if _is_file(user_file):
         found.append((str(user_file), _read_toml(user_file, complaints)))
     for where, table in found:
         complaints += [
-            f"{name} in {where} is not a setting; there are {', '.join(_CONVERT)}"
+            f"{name!r} in {where} is not a setting; there are {', '.join(_CONVERT)}"
             for name in table
             if name not in _CONVERT
         ]
     return found
 
 
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError:  # in a folder that lets nobody in
+        return False
+
+
 def _read_toml(path: Path, complaints: list[str]) -> dict[str, Any]:
     try:
         text = path.read_text(encoding="utf-8")
-        if path.name == "pyproject.toml" and "[tool.pycarbon" not in text:
+        if path.name == "pyproject.toml" and "pycarbon" not in text:
             return {}  # spares every run the parser
         if sys.version_info >= (3, 11):
             import tomllib
         else:
             import tomli as tomllib
         return tomllib.loads(text)
-    except (OSError, ValueError) as error:
-        complaints.append(f"{path} cannot be read and is not used: {error}")
+    except (OSError, ValueError, RecursionError) as error:
+        why = getattr(error, "strerror", None) or error
+        complaints.append(f"{path} cannot be read and is not used: {why}")
         return {}

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from pycarbon import domains, machine, model
 from pycarbon.errors import SourceError
-from pycarbon.run import MACHINE_CPU, PROCESS_CPU, Channel
+from pycarbon.run import MACHINE_CPU, MAX_RAW, PROCESS_CPU, Channel
 
 if TYPE_CHECKING:
     from pycarbon._native import Source
@@ -159,10 +159,9 @@ def _zone(zone: Path, names: dict[str, str | None]) -> Counter | Obstacle:
         return Obstacle("powercap", f"{path} is readable by root only", READABLE_BY_ALL)
     except OSError as error:
         return Obstacle("powercap", f"{path} cannot be read: {error.strerror}")
-    if not (text.isascii() and text.isdigit()):
+    if _number(text) is None:
         return Obstacle("powercap", f"{path} holds {text[:20]!r} where a number belongs: a fault of its driver")
-    range_text = _read_text(zone / "max_energy_range_uj") or ""
-    range_raw = int(range_text) if range_text.isascii() and range_text.isdigit() else 0
+    range_raw = _number(_read_text(zone / "max_energy_range_uj")) or 0
     parent = names.get(f"{match['control']}:{match['numbers'].rpartition(':')[0]}")
     domain = domains.from_powercap(name, parent, match["control"])
     remark = "" if range_raw else "its range is not known: a wrap would be a gap"
@@ -179,7 +178,7 @@ def _without_mirrored_dies(counters: list[Counter]) -> list[Counter]:
     for counter in counters:
         package, _, die = counter.domain.partition("-die-")
         if die and counter.in_total:
-            value = int(_read_text(counter.path) or 0)
+            value = _number(_read_text(counter.path)) or 0
             if package in first_of and abs(first_of[package] - value) < 1_000_000:
                 counter = _in_total(counter, False, "a mirror of the package's first die")
             first_of.setdefault(package, value)
@@ -222,6 +221,13 @@ def _read_text(path: Path) -> str | None:
         return path.read_text(encoding="ascii", errors="replace").strip()
     except OSError:
         return None
+
+
+def _number(text: str | None) -> int | None:
+    """Read what a counter's file holds; None where that is no number below MAX_RAW."""
+    if text is None or re.fullmatch("[0-9]{1,19}", text) is None or int(text) >= MAX_RAW:
+        return None
+    return int(text)
 
 
 def open_counters(counters: tuple[Counter, ...]) -> tuple[list[tuple[Counter, Source]], list[Obstacle]]:

@@ -12,8 +12,9 @@ _UNFIT = re.compile(r"[^\w.+-]+")
 
 
 def file_name_part(text: str) -> str:
-    """Turn any text into a part of a file name: letters, digits and . + - _ stay."""
-    return _UNFIT.sub("-", text).strip("-.")[:60] or "run"
+    """Turn any text into a part of a file name: letters, digits and . + - _ stay, at most 120 bytes of them."""
+    part = _UNFIT.sub("-", text).strip("-.")[:60]
+    return part.encode()[:120].decode(errors="ignore") or "run"
 
 
 def new_path(data_dir: Path, project: str, name: str, started: datetime, run_id: str) -> Path:

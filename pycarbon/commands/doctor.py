@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -18,13 +19,17 @@ def prepare_parser(parser: argparse.ArgumentParser) -> None:
 def examine(root: Path | None) -> dict[str, Any]:
     """Look at this machine: the sources and their cost and period now, the obstacles, the settings."""
     from pycarbon import settings
-    from pycarbon.sources import Roots, discover, probe
+    from pycarbon.sources import Obstacle, Roots, discover, probe
 
     discovery = discover(Roots() if root is None else Roots.under(root))
     chosen, complaints = settings.resolve()
-    counters = []
+    counters, obstacles = [], list(discovery.obstacles)
     for counter in discovery.counters:
-        found = probe(counter)
+        try:
+            found = probe(counter)
+        except OSError as error:
+            obstacles.append(Obstacle(counter.source, f"{counter.path} cannot be read: {error.strerror}"))
+            continue
         counters.append(
             {
                 "domain": counter.domain,
@@ -51,7 +56,7 @@ def examine(root: Path | None) -> dict[str, Any]:
         "measured": discovery.measured,
         "counters": counters,
         "models": models,
-        "obstacles": [{"source": o.source, "what": o.what, "remedy": o.remedy} for o in discovery.obstacles],
+        "obstacles": [{"source": o.source, "what": o.what, "remedy": o.remedy} for o in obstacles],
         "machine": discovery.machine.to_dict(),
         "settings": {
             name: {"value": getattr(chosen, name) if name != "data_dir" else str(chosen.data_dir), "from": layer}
@@ -63,12 +68,15 @@ def examine(root: Path | None) -> dict[str, Any]:
 
 def run(options: argparse.Namespace) -> None:
     """Print the findings on standard output."""
+    from pycarbon.reports.text import style_for
+
     findings = examine(options.root)
-    print(json.dumps(findings, indent=1) if options.json else "\n".join(_lines(findings)))
+    text = json.dumps(findings, indent=1) if options.json else "\n".join(_lines(findings))
+    print(style_for(sys.stdout).fit(text))
 
 
 def _lines(findings: dict[str, Any]) -> list[str]:
-    from pycarbon.reports.figures import digits, quantity
+    from pycarbon.reports.figures import digits, printable, quantity
 
     machine = findings["machine"]
     kind = "virtual machine" if machine["hypervisor"] else "machine"
@@ -100,6 +108,6 @@ def _lines(findings: dict[str, Any]) -> list[str]:
             lines.append(f"      type: {obstacle['remedy']}")
     lines += ["", "Settings:"]
     for name, setting in findings["settings"].items():
-        lines.append(f"  {name:<12} {setting['value'] or '-'} ({setting['from']})")
-    lines += [f"  not used: {complaint}" for complaint in findings["complaints"]]
+        lines.append(f"  {name:<12} {printable(str(setting['value'] or '-'))} ({setting['from']})")
+    lines += [f"  not used: {printable(complaint)}" for complaint in findings["complaints"]]
     return lines

@@ -17,7 +17,7 @@ class Report(Protocol):
         ...
 
 
-def get(name: str, stream: TextIO) -> Report:
+def get(name: str, stream: TextIO | None) -> Report:
     """Find the report called `name`, fit for `stream`: colours and width only where it is a terminal."""
     if name == "json":
         from pycarbon.reports.as_json import JsonReport

@@ -52,5 +52,5 @@ class JsonReport:
     """The report for programs."""
 
     def render(self, run: Run) -> str:
-        """Give the report as indented JSON."""
-        return json.dumps(as_dict(run), indent=1, ensure_ascii=False, allow_nan=False)
+        """Give the report as indented JSON, in ASCII: any stream can take it, whatever the run's name."""
+        return json.dumps(as_dict(run), indent=1, allow_nan=False)

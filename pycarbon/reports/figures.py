@@ -6,15 +6,16 @@ import math
 from collections.abc import Sequence
 from itertools import pairwise
 
-_PREFIXES = ((1e9, "G"), (1e6, "M"), (1e3, "k"), (1.0, ""), (1e-3, "m"), (1e-6, "µ"), (1e-9, "n"))
+_PREFIXES = ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k"), (1.0, ""), (1e-3, "m"), (1e-6, "µ"), (1e-9, "n"))
+MOST_DECIMALS = 12
 _BARS = "▁▂▃▄▅▆▇█"
 
 
 def _decimals(value: float) -> int:
-    """Count the decimals that leave three significant digits."""
+    """Count the decimals that leave three significant digits, at most MOST_DECIMALS."""
     if value == 0 or not math.isfinite(value):
         return 0
-    decimals = max(2 - math.floor(math.log10(abs(value))), 0)
+    decimals = min(max(2 - math.floor(math.log10(abs(value))), 0), MOST_DECIMALS)
     rounded = abs(round(value, decimals))
     grew = rounded > 0 and math.floor(math.log10(rounded)) > math.floor(math.log10(abs(value)))
     return max(decimals - 1, 0) if grew else decimals  # 9.996 became 10.00
@@ -59,6 +60,8 @@ def quantity(value: float, unit: str) -> str:
 
 def percent(share: float) -> str:
     """Write a share: 83 %, 0.42 %."""
+    if 0 < share < 1e-5:
+        return "less than 0.001 %"
     return f"{share * 100:.0f} %" if share == 0 or share >= 0.095 else f"{share * 100:.2g} %"
 
 
@@ -74,6 +77,11 @@ def duration(seconds: float) -> str:
         return f"{minutes // 60} h {minutes % 60:02d} min"
     hours = round(seconds / 3600)
     return f"{hours // 24} d {hours % 24:02d} h"
+
+
+def printable(text: str) -> str:
+    """Write any text on one line: what a terminal would obey, or cannot show, becomes a question mark."""
+    return "".join(letter if letter.isprintable() else "?" for letter in " ".join(text.split()))
 
 
 def sparkline(values: Sequence[float], width: int) -> str:

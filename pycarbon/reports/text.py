@@ -37,9 +37,15 @@ class Style:
         """Make text recede, where that is possible."""
         return f"\x1b[2m{text}\x1b[0m" if self.colour else text
 
+    def fit(self, text: str) -> str:
+        """Replace what the terminal's encoding may lack."""
+        return text if self.unicode else text.translate(_ASCII).encode("ascii", "replace").decode("ascii")
 
-def style_for(stream: TextIO) -> Style:
+
+def style_for(stream: TextIO | None) -> Style:
     """Look at a stream: colour on a terminal only and never with NO_COLOR, bars where its encoding has them."""
+    if stream is None:  # standard output was closed
+        return Style()
     terminal = stream.isatty()
     width = 100
     if terminal:
@@ -59,16 +65,18 @@ class TextReport:
     def render(self, run: Run) -> str:
         """Give the whole report."""
         text = "\n".join(["", *self._head(run), "", *self._body(run), ""])
-        return text if self._style.unicode else text.translate(_ASCII)
+        return self._style.fit(text)
 
     def _head(self, run: Run) -> Iterator[str]:
         style = self._style
         state = "" if run.complete else " · cut off"
         if run.exit_status is not None:
             state += f" · exit {run.exit_status}" if run.exit_status >= 0 else f" · signal {-run.exit_status}"
-        yield f" {style.bold(run.name)} · {figures.duration(run.duration_s)}{state} · project {run.project or '-'}"
-        command = shlex.join(run.command)
-        yield style.dim(" " + textwrap.shorten(command, style.width - 2, placeholder=" …"))
+        name, project = figures.printable(run.name), figures.printable(run.project)
+        yield f" {style.bold(name)} · {figures.duration(run.duration_s)}{state} · project {project or '-'}"
+        command = figures.printable(shlex.join(run.command))
+        if command:
+            yield style.dim(" " + _cut(command, style.width - 2))
 
     def _body(self, run: Run) -> Iterator[str]:
         energy = run.energy
@@ -87,36 +95,39 @@ class TextReport:
 
     def _energy(self, run: Run, energy: Energy) -> Iterator[str]:
         parts = [channel.domain for channel in energy.channels if channel.in_total]
-        yield self._figure(
+        yield from self._figure(
             "Energy", energy.total_j, energy.low_j, energy.high_j, energy.kind, " + ".join(parts), True
         )
         for channel in sorted(energy.channels, key=lambda channel: not channel.in_total):
-            yield self._channel(run, channel)
+            yield from self._channel(run, channel)
         if energy.process_j is not None and energy.process_low_j is not None and energy.process_high_j is not None:
             share = (
                 f"{figures.percent(energy.process_j / energy.total_j)} of it, by CPU time"
                 if energy.total_j > 0
                 else ""
             )
-            yield self._figure(
+            yield from self._figure(
                 "This process", energy.process_j, energy.process_low_j, energy.process_high_j, "attributed", share
             )
 
-    def _channel(self, run: Run, channel: ChannelEnergy) -> str:
+    def _channel(self, run: Run, channel: ChannelEnergy) -> list[str]:
         """Write one domain; in parentheses where the total does not add it."""
-        label = f"  {channel.domain}" if channel.in_total else f" ({channel.domain})"
+        domain = figures.printable(channel.domain)
+        label = f"  {domain}" if channel.in_total else f" ({domain})"
         peak = "" if channel.peak_power_w is None else f", peak {figures.quantity(channel.peak_power_w, 'W')}"
         power = f"mean {figures.quantity(channel.mean_power_w, 'W')}{peak}"
-        line = self._figure(label, channel.energy_j, channel.low_j, channel.high_j, channel.kind, power)
-        room = min(self._style.width - len(line) - 2, SPARKLINE_WIDTH)
+        lines = self._figure(label, channel.energy_j, channel.low_j, channel.high_j, channel.kind, power)
+        room = min(self._style.width - len(lines[-1]) - 2, SPARKLINE_WIDTH)
         bars = figures.sparkline(run.power(channel.domain)["power_w"].tolist(), room)
-        return f"{line}  {bars}" if room >= SPARKLINE_WIDTH // 3 and bars else line
+        if room >= SPARKLINE_WIDTH // 3 and bars:
+            lines[-1] += f"  {bars}"
+        return lines
 
     def _emissions(self, run: Run) -> Iterator[str]:
         emissions = run.emissions
-        factor, unit = figures.mass_prefix_for(emissions.co2e_g)
+        factor, unit = figures.mass_prefix_for(emissions.co2e_g or emissions.high_g)
         grams, bounds = figures.with_interval(emissions.co2e_g, emissions.low_g, emissions.high_g, factor)
-        yield self._row("CO2e", f"{grams} {unit}", bounds, emissions.kind, "", bold=True)
+        yield from self._row("CO2e", f"{grams} {unit}", bounds, emissions.kind, "", bold=True)
         grid = run.intensity
         intensity, between = figures.with_interval(
             grid.intensity_g_per_kwh, grid.low_g_per_kwh, grid.high_g_per_kwh, 1.0
@@ -139,18 +150,28 @@ class TextReport:
 
     def _figure(
         self, label: str, value: float, low: float, high: float, kind: str, rest: str, bold: bool = False
-    ) -> str:
-        factor, prefix = figures.prefix_for(value)
+    ) -> list[str]:
+        factor, prefix = figures.prefix_for(value or high)
         amount, bounds = figures.with_interval(value, low, high, factor)
         return self._row(label, f"{amount} {prefix}J", bounds, kind, rest, bold)
 
-    def _row(self, label: str, amount: str, bounds: str, kind: str, rest: str, bold: bool) -> str:
+    def _row(self, label: str, amount: str, bounds: str, kind: str, rest: str, bold: bool) -> list[str]:
+        """Write a figure on a line; what the terminal is too narrow for goes below it."""
         padded = f"{amount:>10}"
-        line = f" {label:<{LABEL_WIDTH}}{self._style.bold(padded) if bold else padded}  {bounds:<18} {kind:<11}{rest}"
-        return line.rstrip()
+        head = f" {label:<{LABEL_WIDTH}}"
+        tail = f"  {bounds:<18} {kind:<11}"
+        line = f"{head}{self._style.bold(padded) if bold else padded}{tail}"
+        if len(head) + len(padded) + len(tail) + len(rest) <= self._style.width:
+            return [f"{line}{figures.printable(rest)}".rstrip()]
+        return [line.rstrip(), *(self._wrapped("", rest) if rest else [])]
 
     def _wrapped(self, label: str, text: str) -> list[str]:
         indent = " " * (LABEL_WIDTH + 1)
-        lines = textwrap.wrap(text, self._style.width - len(indent), break_long_words=False, break_on_hyphens=False)
+        room = self._style.width - len(indent)
+        lines = textwrap.wrap(figures.printable(text), room, break_long_words=False, break_on_hyphens=False)
         first = f" {label:<{LABEL_WIDTH}}{lines[0] if lines else ''}".rstrip()
         return [first, *(indent + line for line in lines[1:])]
+
+
+def _cut(text: str, width: int) -> str:
+    return text if len(text) <= width else text[: width - 2] + " …"

@@ -5,6 +5,7 @@ import os
 import shutil
 import subprocess
 import sys
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -79,4 +80,4 @@ def test_readings_keep_the_order_and_amount_of_cpu_time(cpu_s):
     edges = [sampler.read()[0] for _ in cpu_s]
     assert [int(edge["raw"]) for edge in edges] == [round(value * 1e6) for value in cpu_s]
     assert edges[0]["flags"] == Flag.FIRST
-    assert all(before["t_seen_ns"] == after["t_before_ns"] for before, after in zip(edges, edges[1:], strict=False))
+    assert all(before["t_seen_ns"] == after["t_before_ns"] for before, after in pairwise(edges))

@@ -1,0 +1,95 @@
+"""Arrows point at what is imported: every module imports from the layers below its own, and from no other."""
+
+from __future__ import annotations
+
+import ast
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+PACKAGE = ROOT / "pycarbon"
+
+LAYERS = [
+    "_version  errors  interval  domains  microarchitecture  cpu_brand  _native  launch",
+    "machine  run  intensity  equivalents",
+    "model  emissions  energy  runfile  portable",
+    "attribution  sources  growing  settings  store",
+    "home",
+    "analysis  recorder",
+    "recording  reports.figures",
+    "reports.text  reports.as_json",
+    "reports",
+    "commands.run  commands.report  commands.doctor",
+    "commands",
+    "__main__",
+]
+"""From the ground up. A new module belongs into one of these, above everything it imports."""
+
+LAYER_OF = {name: number for number, layer in enumerate(LAYERS) for name in layer.split()}
+
+
+def module_name(path: Path) -> str:
+    parts = path.relative_to(PACKAGE).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+MODULES = {module_name(path): path for kind in ("*.py", "*.pyx") for path in PACKAGE.rglob(kind)}
+CHECKED = sorted(name for name, path in MODULES.items() if name and path.suffix == ".py")
+
+
+def imported_by(path: Path) -> set[str]:
+    """The modules of pycarbon that a file imports, also within functions and for type checkers."""
+    names = []
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            names += [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path} imports relatively: write the name out"
+            whole = [f"{node.module}.{alias.name}" for alias in node.names]
+            names += [name if name.removeprefix("pycarbon.") in MODULES else node.module for name in whole]
+    return {name.removeprefix("pycarbon.") for name in names if name.startswith("pycarbon.")}
+
+
+def test_every_module_has_its_layer_and_every_layer_its_modules():
+    assert set(MODULES) - {""} == set(LAYER_OF)
+
+
+@pytest.mark.parametrize("name", CHECKED)
+def test_a_module_imports_from_the_layers_below_it(name):
+    upwards = {other for other in imported_by(MODULES[name]) if LAYER_OF[other] >= LAYER_OF[name]}
+    assert not upwards, f"{name} imports {upwards} from its own layer or one above"
+
+
+def test_doors_do_not_import_each_other():
+    doors = {name for name in MODULES if name.startswith("commands.")}
+    assert doors
+    for door in doors:
+        assert not [other for other in imported_by(MODULES[door]) if other.startswith("commands")]
+
+
+def test_the_boundary_imports_nothing_of_ours():
+    text = MODULES["_native"].read_text(encoding="utf-8")
+    assert not re.findall(r"^\s*(?:c?import|from) +\.*pycarbon.*", text, re.MULTILINE)
+
+
+def test_the_core_knows_no_python():
+    sources = [path for kind in ("*.c", "*.h") for path in (ROOT / "csrc").glob(kind)]
+    assert len(sources) > 10
+    for path in sources:
+        assert "Python.h" not in path.read_text(encoding="utf-8")
+
+
+def test_importing_pycarbon_loads_nothing_else():
+    code = "import sys, pycarbon; print(*(m for m in sys.modules if m.startswith(('pycarbon', 'numpy'))))"
+    told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert set(told.stdout.split()) == {"pycarbon", "pycarbon._version"}
+
+
+def test_every_public_name_can_be_had():
+    code = "import pycarbon; print(*(type(getattr(pycarbon, n)).__name__ for n in pycarbon.__all__), dir(pycarbon))"
+    told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert told.returncode == 0 and "record" in told.stdout, told.stderr

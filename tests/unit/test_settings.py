@@ -1,0 +1,219 @@
+"""What the user set, which layer set it, and what becomes of values that are no good."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pycarbon.errors import PyCarbonError
+from pycarbon.settings import MAX_RATE_HZ, MIN_RATE_HZ, default_data_dir, resolve, user_config_path
+
+NAMES = ("project", "zone", "rate_hz", "pue", "data_dir")
+
+
+class Place:
+    """A project folder and a user's folder, and what is set in each layer."""
+
+    def __init__(self, folder: Path) -> None:
+        self.project = folder / "project" / "deep" / "down"
+        self.project.mkdir(parents=True)
+        self.pyproject = folder / "project" / "pyproject.toml"
+        self.config = folder / "config" / "pycarbon" / "config.toml"
+        self.config.parent.mkdir(parents=True)
+        self.environ = {"XDG_CONFIG_HOME": str(folder / "config"), "HOME": str(folder)}
+
+    def resolve(self, **arguments):
+        return resolve(arguments, environ=self.environ, folder=self.project)
+
+
+@pytest.fixture
+def place(tmp_path):
+    return Place(tmp_path)
+
+
+def test_without_any_layer_the_defaults_hold(place):
+    found, complaints = place.resolve()
+    assert (found.project, found.zone, found.rate_hz, found.pue) == ("default", None, 1000.0, 1.0)
+    assert found.data_dir == Path(place.environ["HOME"]) / ".local/share/pycarbon"
+    assert found.layers == dict.fromkeys(NAMES, "default") and complaints == []
+
+
+def test_the_first_layer_that_says_something_wins(place):
+    # GIVEN a project named in every layer
+    place.config.write_text('project = "of the user"\n')
+    place.pyproject.write_text('[tool.pycarbon]\nproject = "of the folder"\n')
+    place.environ["PYCARBON_PROJECT"] = "of the environment"
+    # WHEN layers go, one after the other THEN the next one is used, and named
+    assert _project(place, project="typed") == ("typed", "argument")
+    assert _project(place, project=None) == ("of the environment", "environment")
+    place.environ["PYCARBON_PROJECT"] = ""
+    assert _project(place) == ("of the folder", str(place.pyproject))
+    place.pyproject.unlink()
+    assert _project(place) == ("of the user", str(place.config))
+    place.config.unlink()
+    assert _project(place) == ("default", "default")
+
+
+def _project(place, **arguments):
+    found, complaints = place.resolve(**arguments)
+    assert complaints == []
+    return found.project, found.layers["project"]
+
+
+def test_every_name_can_be_set_everywhere(place):
+    # GIVEN each name set in another layer
+    place.config.write_text('zone = " FRA "\npue = 1.5\n')
+    place.pyproject.write_text("[tool]\npycarbon = { rate_hz = 50 }\n")
+    place.environ |= {"PYCARBON_DATA_DIR": "~/runs", "PYCARBON_PUE": "1.2"}
+    # WHEN they are put together THEN all of them count
+    found, complaints = place.resolve(project=" p ")
+    assert (found.project, found.zone, found.rate_hz, found.pue) == ("p", "FRA", 50.0, 1.2)
+    assert found.data_dir == Path("~/runs").expanduser()
+    assert found.layers == {
+        "project": "argument",
+        "zone": str(place.config),
+        "rate_hz": str(place.pyproject),
+        "pue": "environment",
+        "data_dir": "environment",
+    }
+    assert complaints == []
+
+
+@pytest.mark.parametrize(
+    "name, text, why",
+    [
+        ("rate_hz", "fast", "a number"),
+        ("rate_hz", "nan", "between 0.1 and 20000"),
+        ("rate_hz", "inf", "between"),
+        ("rate_hz", "0", "between"),
+        ("rate_hz", "20001", "between"),
+        ("pue", "0.9", "between 1 and 10"),
+        ("project", "   ", "not empty"),
+        ("data_dir", "~no-such-user-anywhere/x", "home"),
+    ],
+)
+def test_a_bad_value_falls_to_the_next_layer(place, name, text, why):
+    # GIVEN a good value of the user and a bad one in the environment
+    good = {"rate_hz": 10.0, "pue": 2.0, "project": "good", "data_dir": "/good"}[name]
+    place.config.write_text(f"{name} = {good!r}\n")
+    place.environ[f"PYCARBON_{name.upper()}"] = text
+    # WHEN they are put together
+    found, complaints = place.resolve()
+    # THEN the good one holds, and one line says what is wrong with the other
+    assert str(getattr(found, name)) == str(good) and found.layers[name] == str(place.config)
+    (line,) = complaints
+    assert name in line and repr(text) in line and "environment" in line and why in line and "\n" not in line
+
+
+@pytest.mark.parametrize(
+    "text, count",
+    [
+        ("tool = 3  # pycarbon", 0),
+        ("[tool]\npycarbon = 3", 1),
+        ("[tool]\npycarbon = [1, 2]", 1),
+        ("[[tool.pycarbon]]\nzone = 'FRA'", 1),
+        ("[tool.pycarbon]\nzone = 3\nproject = true\npue = true\nrate_hz = [1]\ndata_dir = {}", 5),
+        (f"[tool.pycarbon]\nrate_hz = 1{'0' * 400}\npue = nan", 2),
+        ("[tool.pycarbon]\nrat_hz = 5\n'a\\nb' = 1", 2),
+        ('[tool.pycarbon]\ndata_dir = "a\\u0000b"', 1),
+        ("[tool.pycarbon]\nzone = 2020-01-01", 1),
+        ("[tool.pycarbon\n", 1),
+        ("[tool.pycarbon]\nzone = 'FRA'\nzone = 'DEU'", 1),
+        (f"[tool.pycarbon]\nzone = {'[' * 5000}", 1),
+        ("[tool.pycarbon]\nzone = '\udcff'", 1),
+    ],
+)
+def test_files_that_say_nonsense(place, text, count):
+    # GIVEN a pyproject.toml that is wrong in some way
+    place.pyproject.write_bytes(text.encode("utf-8", "surrogateescape"))
+    # WHEN settings are asked for THEN the defaults hold, and each mistake has its line
+    found, complaints = place.resolve()
+    assert set(found.layers.values()) == {"default"}
+    assert len(complaints) == count
+    assert all("\n" not in line and str(place.pyproject) in line for line in complaints)
+
+
+def test_a_broken_file_of_the_user(place):
+    place.config.write_text("zone = ")
+    found, complaints = place.resolve()
+    assert found.zone is None and len(complaints) == 1 and str(place.config) in complaints[0]
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="only root can become somebody else")
+def test_files_that_may_not_be_read(tmp_path_factory):
+    # GIVEN a pyproject.toml nobody may read, and a config in a folder nobody may enter
+    folder = tmp_path_factory.mktemp("settings")
+    place = Place(folder)
+    for parent in (folder, *folder.parents[:2]):
+        parent.chmod(0o755)
+    place.pyproject.write_text('[tool.pycarbon]\nzone = "FRA"\n')
+    place.pyproject.chmod(0)
+    place.config.write_text('zone = "DEU"\n')
+    place.config.parent.chmod(0)
+    # WHEN nobody asks for settings
+    os.seteuid(65534)
+    try:
+        found, complaints = place.resolve()
+    finally:
+        os.seteuid(0)
+    # THEN the defaults hold and the one that was found is named
+    assert found.zone is None
+    assert complaints == [f"{place.pyproject} cannot be read and is not used: Permission denied"]
+
+
+@pytest.mark.parametrize(
+    "arguments, why",
+    [
+        ({"rate_hz": 0}, "rate_hz 0 is no good: it must lie between 0.1 and 20000"),
+        ({"rate_hz": float("nan")}, "between"),
+        ({"rate_hz": "fast"}, "a number"),
+        ({"rate_hz": 10**400}, "a number"),
+        ({"zone": ""}, "not empty"),
+        ({"zone": 3}, "text"),
+        ({"project": "\0"}, "null"),
+    ],
+)
+def test_an_argument_that_is_no_good_is_refused(place, arguments, why):
+    with pytest.raises(PyCarbonError, match=why) as caught:
+        place.resolve(**arguments)
+    assert "\n" not in str(caught.value)
+
+
+@settings(deadline=None)
+@given(st.floats() | st.integers() | st.text(max_size=8))
+def test_a_rate_is_a_rate_or_refused(value):
+    try:
+        found, _ = resolve({"rate_hz": value}, environ={"HOME": "/nowhere"}, folder=Path("/"))
+    except PyCarbonError:
+        return
+    assert MIN_RATE_HZ <= found.rate_hz <= MAX_RATE_HZ and found.rate_hz == float(value)
+
+
+def test_folders_follow_xdg(tmp_path):
+    home = {"HOME": str(tmp_path)}
+    assert user_config_path(home) == tmp_path / ".config/pycarbon/config.toml"
+    assert default_data_dir(home) == tmp_path / ".local/share/pycarbon"
+    assert user_config_path({"XDG_CONFIG_HOME": "/c"}) == Path("/c/pycarbon/config.toml")
+    assert default_data_dir({"XDG_DATA_HOME": "/d"}) == Path("/d/pycarbon")
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="only root can become somebody else")
+def test_nobody_nowhere_without_a_home(tmp_path):
+    # GIVEN a user without an entry and without HOME, in a folder that is gone
+    gone = tmp_path / "gone"
+    code = (
+        "import os, pathlib, sys; from pycarbon import settings\n"
+        "folder = pathlib.Path(sys.argv[1]); folder.mkdir(); os.chdir(folder); folder.rmdir()\n"
+        "os.environ.pop('HOME', None); os.setuid(54321)\n"
+        "found, complaints = settings.resolve()\n"
+        "print(found.project, found.data_dir, complaints)\n"
+    )
+    # WHEN settings are asked for THEN there are some
+    told = subprocess.run([sys.executable, "-c", code, gone], capture_output=True, text=True)
+    assert (told.stdout, told.stderr) == ("default /.local/share/pycarbon []\n", "")
