@@ -1,4 +1,4 @@
-"""Draw what `make demo` shows in a terminal as docs/pictures/demo.svg: run it in a terminal of our own, keep the text."""
+"""Draw what `make demo` shows as docs/pictures/demo.svg: run it in a terminal of our own and keep the text."""
 
 from __future__ import annotations
 
@@ -26,7 +26,8 @@ DARK = TerminalTheme(
     [(120, 128, 136)] + [(255, 255, 255)] * 7,
 )
 
-SVG = """<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" role="img" aria-label="what pycarbon run prints">
+SVG = """<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}"
+ role="img" aria-label="what pycarbon run prints">
 <style>{styles} .{unique_id}-matrix {{ font: {char_height}px ui-monospace, "DejaVu Sans Mono", Menlo, monospace; }}
 </style><defs>{lines}</defs>
 <rect width="{width}" height="{height}" rx="8" fill="#101418"/>

@@ -1,4 +1,4 @@
-"""On a machine with readable RAPL counters: what they say is plausible. Elsewhere it skips, and says what is missing."""
+"""Where RAPL counters can be read: what they say is plausible. Elsewhere it skips, and says what is missing."""
 
 import time
 
