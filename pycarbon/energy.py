@@ -197,11 +197,12 @@ class Timeline:
 
 
 def _update_times(before_ns: NDArray[np.int64], seen_ns: NDArray[np.int64]) -> NDArray[np.float64]:
-    """Say when each update came, given the look before it and the look that saw it; never falls."""
+    """Say when each update came, given the look before it and the look that saw it."""
     width_ns = (seen_ns - before_ns).astype(np.float64)
     if len(seen_ns) >= 3:
         width_ns = np.minimum(width_ns, np.median(np.diff(seen_ns)))
-    return np.maximum.accumulate(seen_ns - width_ns / 2)
+    times: NDArray[np.float64] = seen_ns - width_ns / 2
+    return times
 
 
 def _lost_spans(edges: NDArray[np.void], end_ns: int) -> tuple[list[tuple[int, int]], bool]:

@@ -34,7 +34,7 @@ MAX_CHANNELS = 2**16 - 1
 """Ids lie below; the sampler writes this one into an edge that is about all of them."""
 
 MAX_RAW = 2**62
-"""No counter with a range shows more: twice that still fits 64 bits, and is 146 years of 1 kW in nano-joules."""
+"""No counter with a range shows more, so that differences fit 64 bits: a range above is taken for none."""
 
 _UNIT = re.compile(r"([1-9][0-9]{0,11})(?:/([0-9]{1,15}))?")
 

@@ -225,7 +225,7 @@ def test_a_refused_file_is_neither_mapped_nor_open(tmp_path):
 )
 @settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_a_file_opens_if_and_only_if_it_is_a_whole_ring(
-    tmp_path, magic, version, slot_bytes, capacity, slots, cut, tail, waiting
+    ram_path, magic, version, slot_bytes, capacity, slots, cut, tail, waiting
 ):
     # GIVEN a file whose header says anything at all
     data = ring_bytes(
@@ -233,7 +233,7 @@ def test_a_file_opens_if_and_only_if_it_is_a_whole_ring(
         head=(tail + waiting) % 2**64, tail=tail,
     )  # fmt: skip
     data = data[: len(data) - cut]
-    path = tmp_path / "any.ring"
+    path = ram_path / "any.ring"
     path.write_bytes(data)
     # WHEN it is opened, THEN what the header promises decides
     whole = (
@@ -250,8 +250,8 @@ def test_a_file_opens_if_and_only_if_it_is_a_whole_ring(
 
 @given(st.binary(max_size=300), st.sampled_from([0, 1, HEADER_BYTES - 1, HEADER_BYTES, 3 * HEADER_BYTES]))
 @settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-def test_random_bytes_are_refused(tmp_path, noise, size):
-    path = tmp_path / "noise"
+def test_random_bytes_are_refused(ram_path, noise, size):
+    path = ram_path / "noise"
     path.write_bytes((noise * (size // max(len(noise), 1) + 1))[:size])
     assert open_code(path) == -errno.EBADMSG
 

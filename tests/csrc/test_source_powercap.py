@@ -39,8 +39,8 @@ def open_files() -> list[str]:
 
 
 @pytest.fixture
-def zone(tmp_path):
-    path = tmp_path / "energy_uj"
+def zone(ram_path):
+    path = ram_path / "energy_uj"
     path.write_text("1\n")
     return path
 

@@ -51,8 +51,8 @@ class FakeProc:
 
 
 @pytest.fixture
-def proc(tmp_path):
-    return FakeProc(tmp_path / "proc")
+def proc(ram_path):
+    return FakeProc(ram_path / "proc")
 
 
 @contextmanager
@@ -308,8 +308,8 @@ TABLE = st.dictionaries(
 
 @given(st.lists(st.tuples(TABLE, st.sampled_from([None, None, None, 0, 1, 2])), max_size=8))
 @settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-def test_the_trees_time_never_falls_whatever_proc_shows(tmp_path, tables):
-    proc, before = FakeProc(tmp_path / "proc"), 0
+def test_the_trees_time_never_falls_whatever_proc_shows(ram_path, tables):
+    proc, before = FakeProc(ram_path / "proc"), 0
     with opened_proc(proc.root, follow=1) as source:
         for table, follow in tables:
             proc.clear()
@@ -324,11 +324,11 @@ def test_the_trees_time_never_falls_whatever_proc_shows(tmp_path, tables):
 
 @given(st.data())
 @settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-def test_ticks_used_in_the_tree_count_once_and_all_of_them_if_read_after_each_event(tmp_path, data):
+def test_ticks_used_in_the_tree_count_once_and_all_of_them_if_read_after_each_event(ram_path, data):
     """Processes are born, work, and end as in Linux: a living parent waits, and orphans go unseen."""
     always = data.draw(st.booleans())
     # GIVEN one process: its own ticks, those it waited for, and its parent
-    proc = FakeProc(tmp_path / "proc")
+    proc = FakeProc(ram_path / "proc")
     proc.clear()
     own, waited, parent, used = {1: 0}, {1: 0}, {1: 0}, 0
     proc.write(1, start=1)
@@ -362,8 +362,8 @@ def test_ticks_used_in_the_tree_count_once_and_all_of_them_if_read_after_each_ev
 
 @given(st.binary(max_size=200), st.binary(max_size=200))
 @settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-def test_nonsense_in_proc_is_survived(tmp_path, stat, children):
-    proc = FakeProc(tmp_path / "proc")
+def test_nonsense_in_proc_is_survived(ram_path, stat, children):
+    proc = FakeProc(ram_path / "proc")
     proc.write(1, own=(10, 0), children=[2])
     proc.write(2)
     (proc.root / "2" / "stat").write_bytes(stat)

@@ -20,7 +20,7 @@ class World:
     """Power over time as (duration in ns, watts) pieces, and when the hardware brings its counter up to date.
 
     The hardware counts `grain_j` at a time and the kernel shows whole micro-joules of that, from `start_raw` on,
-    modulo `range_raw` + 1. At `reset_ns` the counter starts anew.
+    modulo `range_raw` + 1. At `reset_ns` the counter starts anew at `reset_raw`.
     """
 
     pieces: Sequence[tuple[int, float]]
@@ -29,6 +29,7 @@ class World:
     start_raw: int = 0
     range_raw: int = 0
     reset_ns: int | None = None
+    reset_raw: int = 0
     origin_ns: int = 10**12
 
     def true_j(self, time_ns) -> np.ndarray:
@@ -52,7 +53,7 @@ class World:
         since_j = 0.0
         base = self.start_raw
         if self.reset_ns is not None and time_ns >= self.reset_ns:
-            since_j, base = float(self.true_j(self.reset_ns)), 0
+            since_j, base = float(self.true_j(self.reset_ns)), self.reset_raw
         energy_j = float(self.true_j(self.updates_ns[index])) if index >= 0 else 0.0
         return base + int(max(int((energy_j - since_j) / self.grain_j + 1e-9), 0) * self.grain_j * 1e6)
 

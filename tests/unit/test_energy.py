@@ -150,6 +150,20 @@ def test_half_a_percent_at_1_khz():
         assert found.best == pytest.approx(10.0, rel=0.005)
 
 
+def test_updates_are_placed_without_bias():
+    # GIVEN a power that rises from 10 to 200 W after 50 ms, looked at in any phase of counter and sampler
+    errors_j = []
+    for phase_ns in range(0, 976_000, 61_000):
+        pieces = [(50 * MILLISECOND, 10.0), (50 * MILLISECOND, 200.0)]
+        world = World(pieces, updates(10**12 - phase_ns, 10**12 + 100 * MILLISECOND, 976_000))
+        looks = Looks(np.arange(10**12, world.end_ns, MILLISECOND))
+        # WHEN the energy until then is computed
+        found = timeline_of(as_run(world, sample(world, looks))).between(10**12 + 10_000, 10**12 + 50 * MILLISECOND)
+        errors_j.append(found.best - 0.5)
+    # THEN its errors cancel; taking every update for as late as it was seen would cost 0.1 J
+    assert abs(np.mean(errors_j)) < 0.02
+
+
 def test_small_wraps_are_counted():
     # GIVEN a counter of 1 J that wraps ten times in 100 ms at 100 W
     world, looks = steady(range_raw=999_999, start_raw=999_000)
@@ -162,10 +176,11 @@ def test_small_wraps_are_counted():
 
 
 @pytest.mark.parametrize("range_raw", [0, 2**38])
-def test_a_reset_is_no_energy_but_ignorance(range_raw):
-    # GIVEN a counter that shows 50 kJ and starts anew at 0 in the middle of 10 J
-    start_raw = 50_000_000_000
-    world, looks = steady(start_raw=start_raw, range_raw=range_raw, reset_ns=10**12 + 50 * MILLISECOND)
+@pytest.mark.parametrize("start_raw, reset_raw", [(50_000_000_000, 0), (0, 50_000_000_000)])
+def test_a_reset_is_no_energy_but_ignorance(range_raw, start_raw, reset_raw):
+    # GIVEN a counter that starts anew, 50 kJ below or above, in the middle of 10 J
+    reset_ns = 10**12 + 50 * MILLISECOND
+    world, looks = steady(start_raw=start_raw, range_raw=range_raw, reset_ns=reset_ns, reset_raw=reset_raw)
     edges = sample(world, looks)
     reset = edges[(edges["flags"] & Flag.RESET) != 0]
     assert len(reset) == 1
@@ -224,6 +239,10 @@ def test_a_late_look_is_a_gap_that_loses_nothing():
     assert whole.gap_s == pytest.approx(0.041, abs=2e-5)
     part = timeline_of(run).between(10**12 + 40 * MILLISECOND, 10**12 + 60 * MILLISECOND)
     assert part.low == 0 and part.high > 4.0
+    assert part.best == pytest.approx(2.0, rel=0.05)
+    # AND beyond the last update the power goes on
+    end_ns = float(looks.times_ns[-1])
+    assert np.diff(timeline_of(run).best_j(np.array([end_ns - MILLISECOND, end_ns])))[0] > 0.05
 
 
 def test_a_gap_at_the_very_end_does_not_widen_what_is_known():

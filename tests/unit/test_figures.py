@@ -6,7 +6,7 @@ import math
 import re
 
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pycarbon.reports import figures
@@ -171,5 +171,4 @@ def test_a_higher_value_never_has_a_lower_bar(values):
 def test_any_text_is_one_printable_line(text):
     shown = figures.printable(text)
     assert shown.isprintable()
-    assume(text.isprintable() and text == " ".join(text.split()))
-    assert shown == text
+    assert shown == text or not text.isprintable() or text != " ".join(text.split())
