@@ -41,6 +41,13 @@ int pc_source_proc_open(struct pc_source **out, const char *root);
 void pc_source_proc_follow(struct pc_source *source, pid_t pid);
 
 /*
+ * Before the first reading.  From then on orphans of this process's descendants become its own children instead of
+ * init's (PR_SET_CHILD_SUBREAPER), and all its children are part of the tree: for a process that does nothing but
+ * run the followed one, and waits for whatever it gets.  0 or -errno.
+ */
+int pc_source_proc_adopt(struct pc_source *source);
+
+/*
  * replay: a series recorded or invented before.  At time t of `clock` the counter stands at the raw[i] with the
  * largest time_ns[i] <= t, and fails with error[i] where that is not 0; before time_ns[0] it fails with -ENODATA.
  * Copies the arrays.

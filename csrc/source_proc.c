@@ -17,6 +17,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <unistd.h>
 
 #include "source.h"
@@ -41,6 +42,7 @@ struct proc {
     struct pc_source source; /* first, so that a pc_source is one of these */
     int root_fd;
     int stat_fd;
+    pid_t adopter;        /* set before the first reading */
     _Atomic pid_t follow; /* writer: any thread, through pc_source_proc_follow */
     pid_t followed;       /* the rest is the reading thread's */
     struct member *members;
@@ -219,6 +221,8 @@ static uint64_t read_tree(struct proc *proc)
     pid_t follow = atomic_load_explicit(&proc->follow, memory_order_relaxed); /* a number, orders nothing */
     if (follow != proc->followed)
         follow_anew(proc, follow);
+    if (proc->adopter != 0)
+        add_children(proc, proc->adopter);
 
     for (size_t i = 0; i < proc->member_count; i++) { /* grows while we walk: children of children */
         read_member(proc, &proc->members[i]);
@@ -290,4 +294,13 @@ void pc_source_proc_follow(struct pc_source *source, pid_t pid)
 {
     struct proc *proc = (struct proc *)source;
     atomic_store_explicit(&proc->follow, pid, memory_order_relaxed); /* a number, orders nothing */
+}
+
+int pc_source_proc_adopt(struct pc_source *source)
+{
+    struct proc *proc = (struct proc *)source;
+    if (prctl(PR_SET_CHILD_SUBREAPER, 1UL, 0UL, 0UL, 0UL) < 0)
+        return -errno;
+    proc->adopter = getpid();
+    return 0;
 }

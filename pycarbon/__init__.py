@@ -41,9 +41,17 @@ __all__ = [
 def __getattr__(name: str) -> Any:
     if name not in _HOMES:
         raise AttributeError(f"module 'pycarbon' has no attribute {name!r}")
+    import signal
     from importlib import import_module
 
-    value = getattr(import_module(f"pycarbon.{_HOMES[name]}"), name)
+    # numpy may start threads; they must not take signals that the program holds in all of its own.
+    can_hold = hasattr(signal, "pthread_sigmask")
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals()) if can_hold else ()
+    try:
+        value = getattr(import_module(f"pycarbon.{_HOMES[name]}"), name)
+    finally:
+        if can_hold:
+            signal.pthread_sigmask(signal.SIG_SETMASK, mask)
     globals()[name] = value
     return value
 

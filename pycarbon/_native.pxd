@@ -60,6 +60,7 @@ cdef extern from "source.h" nogil:
     int pc_source_powercap_open(pc_source **out, const char *const *paths, size_t count)
     int pc_source_proc_open(pc_source **out, const char *root)
     void pc_source_proc_follow(pc_source *source, pid_t pid)
+    int pc_source_proc_adopt(pc_source *source)
     int pc_source_replay_open(pc_source **out, const pc_clock *clock, const int64_t *time_ns,
                               const uint64_t *raw, const int32_t *error, size_t count)
 

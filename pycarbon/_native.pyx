@@ -136,6 +136,10 @@ cdef class Source:
         """proc() only: from the next reading on, counter 1 is the tree below `pid`."""
         pc_source_proc_follow(self.source, pid)
 
+    def adopt(self):
+        """proc() only, before the sampler starts: children and adopted orphans of this process are in the tree."""
+        check(pc_source_proc_adopt(self.source))
+
     def read(self, size_t index):
         """One reading of counter `index`; OSError where it fails."""
         cdef uint64_t raw = 0

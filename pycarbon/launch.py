@@ -37,7 +37,10 @@ _SET_BY_PYTHON = ("SIGPIPE", "SIGXFSZ")  # ignored by the interpreter, by nobody
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """How a command ended: its exit status, negative for the signal that killed it."""
+    """How a command ended: its exit status, negative for the signal that killed it.
+
+    `cpu_s` is its CPU time, with all children that were waited for.
+    """
 
     status: int
     start_ns: int
@@ -103,7 +106,8 @@ def launch(
 ) -> Ended:
     """Run `argv` to its end, within signals_held(), which gave `inherited`.
 
-    `started` gets its process id as soon as there is one. OSError where it cannot be started.
+    `started` gets its process id as soon as there is one. OSError where it cannot be started. Every child of this
+    process is waited for: orphans of the command may have become some.
     """
     if _CAN_WAIT:
         return _launch_waiting(argv, environ, inherited, started)
@@ -118,6 +122,7 @@ def _launch_waiting(
 ) -> Ended:
     waited_for = _PASSED_ON | {signal.SIGCHLD}
     early = _pending(waited_for)
+    cpu_s = 0.0
     start_ns = time.monotonic_ns()
     process = _spawn(argv, environ, inherited)
     started(process)
@@ -129,11 +134,11 @@ def _launch_waiting(
             if caught.si_code != _FROM_THE_KERNEL:
                 _send(process, caught.si_signo)
             continue
-        ended, status, used = os.wait4(process, os.WNOHANG)
-        if ended:
-            break
-    end_ns = time.monotonic_ns()
-    return Ended(os.waitstatus_to_exitcode(status), start_ns, end_ns, used.ru_utime + used.ru_stime)
+        while (ended := os.wait4(-1, os.WNOHANG))[0]:
+            used = ended[2]
+            cpu_s += used.ru_utime + used.ru_stime
+            if ended[0] == process:
+                return Ended(os.waitstatus_to_exitcode(ended[1]), start_ns, time.monotonic_ns(), cpu_s)
 
 
 def _send(process: int, number: int) -> None:

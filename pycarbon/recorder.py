@@ -107,8 +107,9 @@ class Recorder:
     def start(self, process: int | None = None) -> None:
         """Make the home, start the samplers, return once each counter was read.
 
-        `process` is the root of the process tree whose share is wanted; follow() may name it later. Where this
-        raises nothing is left: no thread, no home.
+        `process` is the root of the process tree whose share is wanted. Without it this process is there to run
+        one, which follow() names later: its children are in the tree, and orphans of the tree become its children.
+        Where this raises nothing is left: no thread, no home.
         """
         try:
             self._start(process)
@@ -136,6 +137,8 @@ class Recorder:
         self._file.append([runfile.json_frame(runfile.META, _readable(self._meta))])
         if process is not None:
             self.follow(process)
+        elif self._cpu_source is not None:
+            self._cpu_source.adopt()
         for feed in self._feeds:
             feed.sampler.start()
         self._await_first_readings()

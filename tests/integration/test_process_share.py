@@ -82,9 +82,10 @@ print(used())
     assert finished.data.footer["process_cpu_s"] == pytest.approx(float(said), abs=2 * TICK_S)
 
 
-def test_grandchild_that_lost_its_parent_counts(tmp_path: Path) -> None:
-    # GIVEN a grandchild whose parent ends when it was seen at work, so that nobody waits for it
-    program = """
+@pytest.mark.parametrize("middle_lives_s", [0.0, 0.5], ids=["never seen alive", "seen alive"])
+def test_grandchild_that_lost_its_parent_counts(tmp_path: Path, middle_lives_s: float) -> None:
+    # GIVEN a grandchild whose parent ends, so that nobody of the command waits for it, as daemons are made
+    program = f"""
 done, end = os.pipe()
 middle = os.fork()
 if middle == 0:
@@ -94,7 +95,7 @@ if middle == 0:
         os.write(end, str(time.process_time()).encode())
         time.sleep(0.3)
         os._exit(0)
-    time.sleep(0.5)
+    time.sleep({middle_lives_s})
     os._exit(0)
 os.close(end)
 os.waitpid(middle, 0)
