@@ -45,7 +45,9 @@ int pc_ring_create(struct pc_ring *ring, const char *path, uint64_t capacity)
         fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
         if (fd < 0)
             return -errno;
-        error = -posix_fallocate(fd, 0, (off_t)bytes);
+        do
+            error = -posix_fallocate(fd, 0, (off_t)bytes);
+        while (error == -EINTR);
     }
     if (error == 0)
         error = map(ring, fd, bytes, PROT_READ | PROT_WRITE);

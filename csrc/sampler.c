@@ -12,6 +12,9 @@
 /* A look that was stalled (the process stopped, the machine suspended) was not expensive: look again soon. */
 static const int64_t LONGEST_REST_NS = 10 * INT64_C(1000000000);
 
+/* Far below where sums of deadlines overflow. */
+static const int64_t LONGEST_PERIOD_NS = 86400 * INT64_C(1000000000);
+
 struct pc_sampler {
     struct pc_sampler_settings settings;
     int64_t deadline_ns; /* of the next look; the thread's */
@@ -139,7 +142,7 @@ static bool told_to_stop(struct pc_sampler *sampler)
                                 .tv_nsec = (long)(sampler->deadline_ns % 1000000000)};
     pthread_mutex_lock(&sampler->mutex);
     int waited = 0;
-    while (!sampler->stop && waited != ETIMEDOUT)
+    while (!sampler->stop && waited == 0)
         waited = pthread_cond_timedwait(&sampler->wake, &sampler->mutex, &deadline);
     bool stop = sampler->stop;
     pthread_mutex_unlock(&sampler->mutex);
@@ -170,7 +173,7 @@ static void *run(void *argument)
 
 int pc_sampler_create(struct pc_sampler **out, const struct pc_sampler_settings *settings)
 {
-    if (settings->period_ns <= 0 || settings->gap_ns <= 0)
+    if (settings->period_ns <= 0 || settings->period_ns > LONGEST_PERIOD_NS || settings->gap_ns <= 0)
         return -EINVAL;
     struct pc_sampler *sampler = calloc(1, sizeof *sampler);
     if (sampler == NULL)

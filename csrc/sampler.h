@@ -48,7 +48,7 @@ struct pc_sampler_settings {
 
 struct pc_sampler;
 
-/* 0, -EINVAL for a period or gap that is not positive, -ENOMEM. */
+/* 0, -EINVAL for a period or gap that is not positive or a period of more than a day, -ENOMEM. */
 int pc_sampler_create(struct pc_sampler **out, const struct pc_sampler_settings *settings);
 
 /* One look at every channel.  Never while the thread runs. */
@@ -60,7 +60,7 @@ int pc_sampler_start(struct pc_sampler *sampler);
 /* Wakes the thread, lets it look once more (edges PC_EDGE_LAST), and joins it.  0, or -ESRCH if not running. */
 int pc_sampler_stop(struct pc_sampler *sampler);
 
-/* Any thread.  CPU time the thread has used so far; 0 if it never ran. */
+/* Whoever starts and stops it.  CPU time the thread has used so far; 0 if it never ran. */
 int64_t pc_sampler_cpu_ns(struct pc_sampler *sampler);
 
 /* The thread is not running. */

@@ -22,8 +22,8 @@ struct pc_source {
 
 /*
  * powercap: the `energy_uj` files at `paths`, kept open and read with pread; unit 1 uJ.
- * A read answers -ENODATA for an empty file, -EBADMSG for one that holds no number, -ENODEV for one that was
- * removed.  A file that fails is opened anew about once in a thousand reads, so that a zone may come back.
+ * A read answers -ENODATA for an empty file, -EBADMSG for one that holds no number, -ERANGE for one too large,
+ * -ENODEV for one that was removed.  A file that fails is opened anew about once in a thousand reads, so that a zone may come back.
  * 0, or the error of the first file that cannot be opened.
  */
 int pc_source_powercap_open(struct pc_source **out, const char *const *paths, size_t count);
@@ -32,7 +32,8 @@ int pc_source_powercap_open(struct pc_source **out, const char *const *paths, si
  * proc: CPU time in clock ticks, from the folder `root` ("/proc").  Counter 0 is the machine's busy time (user,
  * nice, system, irq, softirq; neither idle, iowait nor stolen), counter 1 the time of a tree of processes: the
  * followed process, its descendants, those they have waited for, and what was last seen of any that vanished
- * otherwise.  Costs a few reads for each process of the tree: meant for about ten readings a second.
+ * otherwise.  A process's time counts from its own beginning: only differences are of interest.  Costs a few reads
+ * for each process of the tree: meant for about ten readings a second.
  */
 enum { PC_PROC_MACHINE = 0, PC_PROC_TREE = 1 };
 int pc_source_proc_open(struct pc_source **out, const char *root);

@@ -5,9 +5,9 @@
  * with the tree and not with the machine.  A child that lost its parent stays known by its own pid.
  *
  * The tree's time is each live process's own and waited-for time, plus what is owed.  A child that vanishes takes
- * its time out of that sum, and what was last seen of it is owed by the nearest living ancestor, until that one's
- * waited-for time has grown by as much: then the time is back.  If nobody ever waits (SIGCHLD ignored, the parent
- * gone, so that init did) it stays owed, or goes to `retired`: CPU time once used stays used, and counts once.
+ * its time out of that sum, and what was last seen of it is owed by the nearest living ancestor: as that one's
+ * waited-for time grows, the debt is repaid.  What is not repaid by the next reading never will be (SIGCHLD is
+ * ignored, or a stranger waited) and goes to `retired`: CPU time once used stays used, and counts once.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -34,7 +34,8 @@ struct member {
     uint64_t own_ticks;   /* as last read, like the next */
     uint64_t waited_ticks;
     uint64_t repaid_ticks; /* how much waited_ticks grew at the latest reading */
-    uint64_t owed_ticks;   /* of vanished children, not yet found in waited_ticks */
+    uint64_t owed_ticks;   /* of children that vanished by the reading before, not found in waited_ticks then */
+    uint64_t newly_owed_ticks; /* of those that vanished by this reading */
     bool gone;
 };
 
@@ -45,6 +46,7 @@ struct proc {
     pid_t adopter;        /* set before the first reading */
     _Atomic pid_t follow; /* writer: any thread, through pc_source_proc_follow */
     pid_t followed;       /* the rest is the reading thread's */
+    bool found_followed;  /* it was there once */
     struct member *members;
     size_t member_count;
     size_t member_room;
@@ -194,8 +196,7 @@ static void follow_anew(struct proc *proc, pid_t pid)
     proc->followed = pid;
     proc->member_count = 0;
     proc->retired_ticks = proc->tree_ticks; /* the counter never falls, whoever it follows */
-    if (pid > 0)
-        add_member(proc, pid, 0);
+    proc->found_followed = false;
 }
 
 /* Makes the nearest living ancestor owe the time of one that vanished. */
@@ -208,7 +209,7 @@ static void pass_on(struct proc *proc, const struct member *vanished)
         if (parent == NULL)
             break;
         if (!parent->gone) {
-            parent->owed_ticks += ticks;
+            parent->newly_owed_ticks += ticks;
             return;
         }
         child = parent;
@@ -216,18 +217,37 @@ static void pass_on(struct proc *proc, const struct member *vanished)
     proc->retired_ticks += ticks;
 }
 
+static uint64_t smaller(uint64_t a, uint64_t b)
+{
+    return a < b ? a : b;
+}
+
+/* Old debts are repaid first; what is left of them is retired, what is left of the new ones waits once more. */
+static void settle(struct proc *proc, struct member *member)
+{
+    uint64_t repaid = smaller(member->repaid_ticks, member->owed_ticks);
+    proc->retired_ticks += member->owed_ticks - repaid;
+    member->owed_ticks =
+        member->newly_owed_ticks - smaller(member->repaid_ticks - repaid, member->newly_owed_ticks);
+    member->newly_owed_ticks = 0;
+}
+
 static uint64_t read_tree(struct proc *proc)
 {
     pid_t follow = atomic_load_explicit(&proc->follow, memory_order_relaxed); /* a number, orders nothing */
     if (follow != proc->followed)
         follow_anew(proc, follow);
+    if (follow > 0 && !proc->found_followed) /* not there yet, or not readable just then */
+        add_member(proc, follow, 0);
     if (proc->adopter != 0)
         add_children(proc, proc->adopter);
 
     for (size_t i = 0; i < proc->member_count; i++) { /* grows while we walk: children of children */
         read_member(proc, &proc->members[i]);
-        if (!proc->members[i].gone)
-            add_children(proc, proc->members[i].pid);
+        if (proc->members[i].gone)
+            continue;
+        proc->found_followed |= proc->members[i].pid == follow;
+        add_children(proc, proc->members[i].pid);
     }
     for (size_t i = 0; i < proc->member_count; i++)
         if (proc->members[i].gone)
@@ -239,7 +259,7 @@ static uint64_t read_tree(struct proc *proc)
         struct member member = proc->members[i];
         if (member.gone)
             continue;
-        member.owed_ticks -= member.repaid_ticks < member.owed_ticks ? member.repaid_ticks : member.owed_ticks;
+        settle(proc, &member);
         ticks += member.own_ticks + member.waited_ticks + member.owed_ticks;
         proc->members[kept++] = member;
     }

@@ -11,11 +11,14 @@ from hypothesis import settings
 settings.register_profile("sanitizer", max_examples=20)
 
 
+RAM = Path("/dev/shm")
+
+
 @pytest.fixture
 def ram_path(tmp_path: Path) -> Iterator[Path]:
     """A folder for hundreds of small files: in memory where there is such a file system."""
-    if not Path("/dev/shm").is_dir():
+    if not RAM.is_dir() or tmp_path.is_relative_to(RAM):
         yield tmp_path
         return
-    with tempfile.TemporaryDirectory(prefix="pycarbon-test-", dir="/dev/shm") as folder:
+    with tempfile.TemporaryDirectory(prefix="pycarbon-test-", dir=RAM) as folder:
         yield Path(folder)

@@ -91,6 +91,16 @@ BoundedFifo.TestCase.settings = settings(deadline=None, stateful_step_count=30)
 test_ring_is_a_bounded_fifo = BoundedFifo.TestCase
 
 
+@pytest.mark.parametrize("most", [0, 1, 2, 3])
+def test_peek_writes_no_more_than_was_asked_for(most):
+    with created_ring(4) as ring:
+        for number in range(4):
+            push(ring, Edge(number, number))
+        out = ffi.new("struct pc_edge[]", most)  # a sanitizer sees what is written past it
+        assert lib.pc_ring_peek(ring, out, most) == most
+        assert [edge.t_seen_ns for edge in out] == list(range(most))
+
+
 @pytest.mark.parametrize(("capacity", "batch"), [(1, 1), (4, 3), (64, 64), (1024, 17)])
 @pytest.mark.parametrize("again", [True, False])
 def test_two_threads_lose_repeat_and_reorder_nothing(capacity, batch, again):

@@ -3,8 +3,6 @@
 import errno
 import os
 import shutil
-import subprocess
-import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -277,6 +275,27 @@ def test_a_child_reaped_in_the_middle_of_a_reading_is_counted_once(proc):
         assert read(source, TREE) == 15
 
 
+def test_an_unwaited_childs_debt_is_not_paid_with_a_later_childs_time(proc):
+    # GIVEN a child that vanished and that nobody waited for
+    proc.write(1, own=(10, 0), children=[2])
+    proc.write(2, own=(5, 0))
+    with opened_proc(proc.root, follow=1) as source:
+        assert read(source, TREE) == 15
+        proc.remove(2)
+        proc.write(1, own=(10, 0))
+        assert [read(source, TREE) for _ in range(2)] == [15, 15]
+        # WHEN much later another, never seen, is waited for, THEN its time counts in full
+        proc.write(1, own=(10, 0), waited=(4, 0))
+        assert read(source, TREE) == 19
+
+
+def test_a_process_that_is_not_there_yet_is_followed_once_it_is(proc):
+    with opened_proc(proc.root, follow=1) as source:
+        assert read(source, TREE) == 0
+        proc.write(1, own=(7, 0))
+        assert read(source, TREE) == 7
+
+
 def test_following_another_goes_on_counting_from_where_it_stands(proc):
     proc.write(1, own=(10, 0))
     proc.write(2, own=(7, 0))
@@ -371,128 +390,3 @@ def test_nonsense_in_proc_is_survived(ram_path, stat, children):
     with opened_proc(proc.root, follow=1) as source:
         first = read(source, TREE)
         assert read(source, TREE) >= first >= 10
-
-
-# ---- real processes
-
-BURN = """
-import os, signal, sys, time
-def burn(seconds):
-    end = time.process_time() + seconds
-    while time.process_time() < end: pass
-def say(text=''): os.write(1, f'{text}\\n'.encode())
-def wait_for_go(): os.read(0, 1) or os._exit(0)  # the test is over
-def used(): return sum(os.times()[:4])
-"""
-
-
-@contextmanager
-def program(text: str) -> Iterator[Any]:
-    """A real process that talks: `say` writes a line to its standard output, `wait_for_go` reads a byte."""
-    environment = {key: value for key, value in os.environ.items() if key != "LD_PRELOAD"}
-    command = [sys.executable, "-S", "-E", "-W", "ignore", "-c", BURN + text]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment) as process:
-        try:
-            yield process
-        finally:
-            process.stdin.close()
-            process.kill()
-
-
-def go(process: Any) -> None:
-    process.stdin.write(b"g")
-    process.stdin.flush()
-
-
-def heard(process: Any) -> str:
-    line = process.stdout.readline()
-    assert line, "the program ended before it said anything"
-    return line.decode().strip()
-
-
-needs_children = pytest.mark.skipif(
-    not Path(f"/proc/{os.getpid()}/task/{os.getpid()}/children").exists(),
-    reason="this kernel was built without CONFIG_PROC_CHILDREN: trees cannot be walked",
-)
-
-
-@needs_children
-def test_a_real_tree_that_works_and_waits_is_what_times_says():
-    # GIVEN a process that works, and has children that work and end before anyone looks
-    text = """
-burn(0.1)
-for _ in range(3):
-    pid = os.fork()
-    if pid == 0: burn(0.05); os._exit(0)
-    os.waitpid(pid, 0)
-say(used()); wait_for_go()
-"""
-    with program(text) as process, opened_proc(Path("/proc"), follow=process.pid) as source:
-        # WHEN it says what it used, THEN the tree used that, give or take the saying
-        ticks = float(heard(process)) * TICKS_PER_S
-        assert ticks >= 0.25 * TICKS_PER_S - 4
-        assert read(source, TREE) == pytest.approx(ticks, abs=2)
-        # WHEN it ends, THEN its time stays
-        before = read(source, TREE)
-        process.kill()
-        process.wait()
-        assert read(source, TREE) == before
-
-
-@needs_children
-def test_a_real_child_at_work_counts_before_it_is_waited_for():
-    text = """
-if os.fork() == 0: burn(0.1); say(used()); wait_for_go(); os._exit(0)
-os.wait(); say(used()); wait_for_go()
-"""
-    with program(text) as process, opened_proc(Path("/proc"), follow=process.pid) as source:
-        childs = float(heard(process)) * TICKS_PER_S
-        before = read(source, TREE)
-        assert before >= childs - 2
-        go(process)
-        assert read(source, TREE) >= before
-        after = float(heard(process)) * TICKS_PER_S
-        assert read(source, TREE) == pytest.approx(after, abs=3)
-
-
-@needs_children
-def test_a_real_child_of_a_parent_that_ignores_sigchld_stays_counted():
-    # GIVEN a child that the kernel reaps: no one's waited-for time
-    text = """
-signal.signal(signal.SIGCHLD, signal.SIG_IGN)
-if os.fork() == 0: burn(0.1); say(); wait_for_go(); os._exit(0)
-try: os.wait()
-except ChildProcessError: say(used())
-wait_for_go()
-"""
-    with program(text) as process, opened_proc(Path("/proc"), follow=process.pid) as source:
-        heard(process)
-        before = read(source, TREE)
-        assert before >= 0.1 * TICKS_PER_S - 2
-        # WHEN it is gone
-        go(process)
-        assert float(heard(process)) < 0.1  # the parent's own: the child's was not added to it
-        # THEN its time is not
-        assert read(source, TREE) == pytest.approx(before, abs=2)
-
-
-@needs_children
-def test_a_real_orphan_stays_in_the_tree():
-    # GIVEN a daemon, whose parent in the middle ends when told
-    text = """
-told, tell = os.pipe()
-if os.fork() == 0:
-    if os.fork() == 0: say(); os.read(told, 1); burn(0.1); say(); wait_for_go(); os._exit(0)
-    wait_for_go(); os._exit(0)
-os.wait(); say(); wait_for_go(); os.write(tell, b'g'); wait_for_go()
-"""
-    with program(text) as process, opened_proc(Path("/proc"), follow=process.pid) as source:
-        heard(process)
-        before = read(source, TREE)  # knows all three
-        go(process)
-        heard(process)
-        # WHEN the orphan works
-        go(process)
-        heard(process)
-        # THEN that counts
-        assert read(source, TREE) >= before + 0.1 * TICKS_PER_S - 2
