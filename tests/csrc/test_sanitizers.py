@@ -132,7 +132,7 @@ def test_the_suite_holds_under(flavour):
             "sampler.c",
             "pthread_mutex_lock(&sampler->mutex);\n    sampler->stop = true;",
             "sampler->stop = true;\n    pthread_mutex_lock(&sampler->mutex);",
-            "test_sampler.py::test_starting_and_stopping_many_times_leaves_no_thread",
+            "test_sampler_thread.py::test_starting_and_stopping_many_times_leaves_no_thread",
             "ThreadSanitizer: data race",
             id="tsan finds a field written outside its mutex",
         ),
