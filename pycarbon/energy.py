@@ -75,7 +75,9 @@ class Timeline:
         rises[self.reset | (rises < 0)] = 0
         self.before_ns = edges["t_before_ns"].astype(np.int64)
         self.seen_ns = edges["t_seen_ns"].astype(np.int64)
-        self.level_j = np.cumsum(rises) * unit
+        self.level_j = (
+            np.cumsum(rises, dtype=np.float64) * unit
+        )  # whole numbers are exact up to 2^53, and never turn over
         self.is_update = (rises > 0) | self.reset
         self.update_ns = _update_times(self.before_ns[self.is_update], self.seen_ns[self.is_update])
         self.update_j = self.level_j[self.is_update]

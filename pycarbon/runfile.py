@@ -40,7 +40,6 @@ MAX_PAYLOAD_BYTES = 1 << 26
 MAX_EDGES_PER_FRAME = 1 << 20
 _COLUMNS = (("t_seen_ns", "<i8"), ("width_ns", "<i8"), ("raw", "<u8"), ("flags", "<u2"), ("error", "<i4"))
 _EDGE_BYTES = sum(np.dtype(kind).itemsize for _, kind in _COLUMNS)
-_WINDOW = {int(zstd.DecompressionParameter.window_log_max): 25}  # 32 MiB: what MAX_EDGES_PER_FRAME edges take
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +114,7 @@ def decode_edges(frame: Frame) -> NDArray[np.void]:
         raise RunFileError(f"edges with codec {frame.codec} and count {frame.count} cannot be read")
     size = frame.count * _EDGE_BYTES
     try:
-        shuffled = zstd.ZstdDecompressor(options=_WINDOW).decompress(frame.payload, max_length=size + 1)
+        shuffled = zstd.ZstdDecompressor().decompress(frame.payload, max_length=size + 1)
     except zstd.ZstdError as error:
         raise RunFileError(f"edges that do not decompress: {error}") from None
     if len(shuffled) != size:

@@ -157,10 +157,10 @@ def test_updates_are_placed_without_bias():
         pieces = [(50 * MILLISECOND, 10.0), (50 * MILLISECOND, 200.0)]
         world = World(pieces, updates(10**12 - phase_ns, 10**12 + 100 * MILLISECOND, 976_000))
         looks = Looks(np.arange(10**12, world.end_ns, MILLISECOND))
-        # WHEN the energy until then is computed
-        found = timeline_of(as_run(world, sample(world, looks))).between(10**12 + 10_000, 10**12 + 50 * MILLISECOND)
-        errors_j.append(found.best - 0.5)
-    # THEN its errors cancel; taking every update for as late as it was seen would cost 0.1 J
+        # WHEN the energy from well before the rise to well after it is computed
+        timeline = timeline_of(as_run(world, sample(world, looks)))
+        errors_j.append(timeline.between(10**12 + 10 * MILLISECOND, 10**12 + 70 * MILLISECOND).best - 4.4)
+    # THEN its errors cancel; to take every update for as late, or early, as it may have been would cost 0.1 J
     assert abs(np.mean(errors_j)) < 0.02
 
 
@@ -316,6 +316,18 @@ def test_a_counter_that_never_moves():
     found = channel_energy(run, run.channels[0])
     assert (found.energy_j, found.low_j, found.edges, found.peak_power_w) == (0, 0, 0, None)
     assert 0 < found.high_j <= 2 * COARSEST_GRAIN_J
+
+
+def test_raw_values_of_64_bits_never_turn_over():
+    # GIVEN a broken counter without a range that leaps by almost 2^63, over and over
+    world, _ = steady()
+    edges = np.zeros(7, EDGE_DTYPE)
+    edges["raw"] = [0, 2**63 - 1, 0, 2**63 - 1, 0, 2**63 - 1, 2**64 - 1]
+    edges["t_seen_ns"] = edges["t_before_ns"] = 10**12 + np.arange(7) * MILLISECOND
+    # WHEN its energy is computed THEN the leaps add up, and the interval is one
+    found = timeline_of(as_run(world, edges)).between(10**12, 10**12 + 5 * MILLISECOND)
+    assert 0 < found.low <= found.best <= found.high
+    assert found.best == pytest.approx(3 * 2**63 / 1e6)
 
 
 @pytest.mark.parametrize("flags", [None, Flag.LOST, Flag.GAP])

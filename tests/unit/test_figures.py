@@ -92,6 +92,19 @@ def test_an_interval_keeps_its_order_and_its_ends_apart(one, two, three):
         assert below != above
 
 
+@pytest.mark.parametrize(
+    "value, low, high, factor, shown",
+    [
+        (250.0, 249.75, 250.25, 1.0, ("250.00", "249.75 to 250.25")),
+        (12.84, 12.6, 13.1, 1.0, ("12.84", "12.60 to 13.10")),
+        (3210.0, 3000.0, 9000.0, 1e3, ("3.21", "3.00 to 9.00")),
+        (5.0, 5.0, 5.0, 1.0, ("5.00", "5.00 to 5.00")),
+    ],
+)
+def test_intervals(value, low, high, factor, shown):
+    assert figures.with_interval(value, low, high, factor) == shown
+
+
 @settings(deadline=None)
 @given(st.floats(0, 1e12))
 def test_masses_parse_back(grams):

@@ -214,6 +214,16 @@ def test_a_modelled_run_follows_its_curves():
     assert all(channel.kind == "modelled" for channel in energy.channels)
 
 
+@pytest.mark.parametrize("make", [measured, modelled])
+@pytest.mark.parametrize("start_ns, length_ns", [(maker.START_NS, 0), (2**61, 0), (2**61, 1), (2**61 - 1, 1)])
+def test_a_run_of_no_length_can_be_reported(make, start_ns, length_ns):
+    data = make()
+    data.footer |= {"start_ns": start_ns, "end_ns": start_ns + length_ns}
+    run = Run(data)
+    assert "Energy" in TextReport().render(run)
+    assert (run.power("package-0")["power_w"] >= 0).all()
+
+
 def test_a_cut_off_run_says_so():
     found = as_json(cut_off)
     assert found["run"]["complete"] is False and found["run"]["duration_s"] == pytest.approx(3.0, abs=0.02)

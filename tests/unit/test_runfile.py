@@ -345,6 +345,13 @@ def test_metadata_that_is_anything(meta):
         runfile.parse(encoded([json_frame(runfile.META, meta)]), "here")
 
 
+def test_a_run_that_ends_before_it_begins():
+    for footer in ({"end_ns": 4}, {"start_ns": 6, "end_ns": 5}):
+        frames = [json_frame(runfile.META, META | {"start_ns": 5}), json_frame(runfile.FOOTER, footer)]
+        with pytest.raises(RunFileError, match="ends before it begins"):
+            runfile.parse(encoded(frames), "here")
+
+
 def test_metadata_nested_too_deeply():
     with pytest.raises(RunFileError, match="nested too deeply"):
         runfile.parse(encoded([Frame(runfile.META, b"[" * 10**6)]), "here")

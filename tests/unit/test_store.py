@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timezone
 from pathlib import Path
 
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from pycarbon.store import file_name_part, new_path
@@ -20,6 +20,8 @@ def test_a_path_says_project_time_and_name():
 
 @settings(deadline=None)
 @given(st.text(st.characters(codec=None), max_size=300))
+@example("\U00020000" * 100)  # letters of four bytes
+@example("..")
 def test_any_text_becomes_a_part_of_a_name(text):
     part = file_name_part(text)
     assert part not in ("", ".", "..") and not set(part) & set("/\\\0\n ")
