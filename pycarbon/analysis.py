@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -164,11 +164,12 @@ class Run:
 
     @cached_property
     def emissions(self) -> Emissions:
-        """What it emitted; PyCarbonError where no energy is known."""
-        energy = self.energy
+        """What it emitted; NaN grams where no energy is known, so that asking never fails the program."""
+        energy, pue = self.energy, self._meta("pue", 1.0)
         if math.isnan(energy.total_j):
-            raise PyCarbonError("this run has no energy: neither a counter nor a model was there")
-        return from_energy(energy.total_j, energy.low_j, energy.high_j, self.intensity, self._meta("pue", 1.0))
+            nothing = from_energy(0.0, 0.0, 0.0, self.intensity, pue)
+            return replace(nothing, co2e_g=math.nan, low_g=math.nan, high_g=math.nan)
+        return from_energy(energy.total_j, energy.low_j, energy.high_j, self.intensity, pue)
 
     def edges(self, domain: str) -> NDArray[np.void]:
         """Give every update of a domain: a structured array with `time_ns`, `energy_j` and the bracketing looks.

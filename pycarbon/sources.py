@@ -204,8 +204,8 @@ def _no_powercap(folder: Path, facts: machine.Machine) -> Obstacle:
     if facts.hypervisor:
         return Obstacle(
             "powercap",
-            f"this is a virtual machine and its host keeps the energy counters to itself ({folder} is not there)",
-            "run on bare metal (at cloud providers: an instance type called metal)",
+            "a virtual machine, which sees no energy counters",
+            "run on bare metal",
         )
     if facts.container:
         return Obstacle(

@@ -200,8 +200,11 @@ def test_json_says_what_is_known():
 def test_json_of_a_run_without_energy_says_null():
     found = as_json(no_energy)
     assert found["energy"]["total_j"] is None and found["emissions"] is None
-    with pytest.raises(PyCarbonError, match="no energy"):
-        _ = Run(no_energy()).emissions
+
+
+def test_emissions_of_a_run_without_energy_are_nan_and_do_not_fail_the_program():
+    emissions = Run(no_energy()).emissions
+    assert all(math.isnan(grams) for grams in (emissions.co2e_g, emissions.low_g, emissions.high_g))
 
 
 def test_a_modelled_run_follows_its_curves():
