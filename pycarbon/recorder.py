@@ -118,6 +118,8 @@ class Recorder:
             raise
 
     def _start(self, process: int | None) -> None:
+        if self._discovery.measured:  # else the model covers what cannot be read
+            self._notes += [obstacle.what for obstacle in self._discovery.obstacles]
         self._make_home()
         self._open_samplers()
         self._start_ns = time.monotonic_ns()
@@ -306,7 +308,12 @@ class Recorder:
                 feed.dropped = feed.ring.dropped
 
     def _write(self, edges: NDArray[np.void]) -> bool:
-        frames = [runfile.edges_frame(channel, part) for channel, part in group_by_channel(edges).items()]
+        most = runfile.MAX_EDGES_PER_FRAME
+        frames = [
+            runfile.edges_frame(channel, part[i : i + most])
+            for channel, part in group_by_channel(edges).items()
+            for i in range(0, len(part), most)
+        ]
         written = self._file.append(frames)
         if not written and self._file.why_not:
             note = f"the run file could not grow for a while: {self._file.why_not}"

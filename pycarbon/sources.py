@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -77,8 +77,8 @@ class Discovery:
 
     @property
     def measured(self) -> bool:
-        """Whether the total comes from counters."""
-        return any(counter.in_total for counter in self.counters)
+        """Whether the total comes from counters: memory alone makes none."""
+        return any(counter.in_total and not counter.domain.startswith("dram") for counter in self.counters)
 
     def channels(self) -> list[Channel]:
         """Give the channel table of a run on this machine."""
@@ -102,15 +102,15 @@ def discover(roots: Roots | None = None) -> Discovery:
     facts = machine.identify(roots.proc, roots.sys)
     native = _native_obstacle()
     counters, obstacles = ([], [native]) if native else _powercap(roots.sys, facts)
-    measured = any(counter.in_total for counter in counters)
-    covered = {counter.domain.split("-")[0] for counter in counters}
-    curves = model.curves(facts)
-    if measured:  # memory is the one thing counters may leave out
-        curves = [] if "dram" in covered else [curve for curve in curves if curve.domain == "ram"]
     cpu_time = native is None and (roots.proc / "stat").exists()
     if not cpu_time and native is None:
         obstacles.append(Obstacle("proc", f"{roots.proc / 'stat'} is not there: no CPU time, so no utilisation"))
-    return Discovery(roots, facts, tuple(counters), tuple(obstacles), tuple(curves), cpu_time)
+    found = Discovery(roots, facts, tuple(counters), tuple(obstacles), (), cpu_time)
+    memory_measured = any(counter.domain.startswith("dram") for counter in counters)
+    curves = (
+        curve for curve in model.curves(facts) if not (memory_measured if curve.domain == "ram" else found.measured)
+    )
+    return replace(found, curves=tuple(curves))
 
 
 def _native_obstacle() -> Obstacle | None:
@@ -140,10 +140,25 @@ def _powercap(sys: Path, facts: machine.Machine) -> tuple[list[Counter], list[Ob
             obstacles.append(Obstacle("powercap", f"{zone} repeats {found.domain}: not counted twice"))
         else:
             counters.append(found)
-    counters = _without_mirrored_dies(counters)
-    if counters and not any(counter.in_total for counter in counters):
-        counters = [_in_total(counter) if counter.domain == "psys" else counter for counter in counters]
-    return counters, obstacles
+    return _with_stand_in(_without_mirrored_dies(counters)), obstacles
+
+
+def _with_stand_in(counters: list[Counter]) -> list[Counter]:
+    """Where no package counter can be read, let the package's mirror stand for it, or else the whole platform."""
+    packages = [counter for counter in counters if counter.domain.startswith("package-")]
+    if any(counter.in_total for counter in packages):
+        return counters
+    if packages:
+        stands = {counter.domain for counter in packages}
+    else:  # the platform holds the memory too
+        stands = {"psys"} if any(counter.domain == "psys" for counter in counters) else set()
+        if stands:
+            counters = [replace(counter, in_total=False) for counter in counters]
+    remark = "stands for the total: no package counter can be read"
+    return [
+        replace(counter, in_total=True, remark=remark) if counter.domain in stands else counter
+        for counter in counters
+    ]
 
 
 def _zone(zone: Path, names: dict[str, str | None]) -> Counter | Obstacle:
@@ -180,22 +195,10 @@ def _without_mirrored_dies(counters: list[Counter]) -> list[Counter]:
         if die and counter.in_total:
             value = _number(_read_text(counter.path)) or 0
             if package in first_of and abs(first_of[package] - value) < 1_000_000:
-                counter = _in_total(counter, False, "a mirror of the package's first die")
+                counter = replace(counter, in_total=False, remark="a mirror of the package's first die")
             first_of.setdefault(package, value)
         kept.append(counter)
     return kept
-
-
-def _in_total(counter: Counter, value: bool = True, remark: str = "") -> Counter:
-    return Counter(
-        counter.source,
-        counter.domain,
-        counter.path,
-        counter.unit,
-        counter.range_raw,
-        value,
-        remark or "stands for the total: no package counter can be read",
-    )
 
 
 def _no_powercap(folder: Path, facts: machine.Machine) -> Obstacle:

@@ -63,7 +63,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
             print(f"pycarbon: {error}", file=sys.stderr)
         return FAILED
     except BrokenPipeError:  # whoever read our output has seen enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _abandon_output()
+        return FAILED
+    except OSError as error:  # of writing: what a command reads, it answers for itself
+        _abandon_output()
+        print(f"pycarbon: the output could not be written: {error.strerror}", file=sys.stderr)
         return FAILED
     except KeyboardInterrupt:
         return 130
+
+
+def _abandon_output() -> None:
+    """Let what is still in the output's buffer go nowhere, else Python fails once more when it ends."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -141,6 +141,24 @@ def test_psys_alone_stands_for_the_total(tree):
     assert found.measured and "no package" in found.counters[0].remark
 
 
+def test_memory_alone_makes_no_measured_total(tree):
+    # GIVEN memory that can be read under a package that cannot
+    tree.zone("intel-rapl:0", "package-0", "")
+    tree.zone("intel-rapl:0:0", "dram", "7")
+    # WHEN counters are looked for
+    found = tree.discover()
+    # THEN the package is modelled and counted with the memory, which is not modelled once more
+    assert not found.measured
+    totals = {(c.domain, c.kind) for c in found.channels() if c.in_total}
+    assert totals == {("package-0", "modelled"), ("dram-0", "measured")}
+
+
+def test_a_mirror_stands_for_a_package_that_cannot_be_read(tree):
+    tree.zone("intel-rapl:0", "package-0", "")
+    tree.zone("intel-rapl-mmio:0", "package-0")
+    assert tree.domains() == {"package-0-mmio": True}
+
+
 @pytest.mark.parametrize("limit", [None, "0", "", "many", "-5", "9" * 19, "9" * 5000, "1.5"])
 def test_a_range_that_nobody_knows(tree, limit):
     tree.zone("intel-rapl:0", "package-0", limit=limit)
