@@ -98,12 +98,14 @@ def said_s(argv: Sequence[str | Path], environ: Mapping[str, str], folder: Path)
 def environ_for(programs: Path, folder: Path) -> dict[str, str]:
     """Give the environment of a user without settings, whose files stay in `folder`.
 
-    PYTHONDONTWRITEBYTECODE and its like go too: they would have modules compiled again at every start.
+    PYTHONDONTWRITEBYTECODE and its like go too: they would have modules compiled again at every start. numpy gets one
+    BLAS thread: to start the others takes between nothing and half of its import, as the machine pleases.
     """
     kept = {
         name: value for name, value in os.environ.items() if not name.startswith(("PYCARBON_", "PYTHON", "PYTEST"))
     }
     return kept | {
+        "OPENBLAS_NUM_THREADS": "1",
         "PATH": f"{programs}{os.pathsep}{os.environ['PATH']}",
         "HOME": str(folder),
         "XDG_DATA_HOME": str(folder / "data"),

@@ -87,7 +87,7 @@ def test_blocks_beside_two_reads(benchmark, report: Report, tmp_path, power):
             )
             benchmark.extra_info[length] = {"sd": statistics.stdev(ours), "floor_sd": statistics.stdev(floor),
                                             "held": held / len(ours)}  # fmt: skip
-    report.remarks += ["", *table(HEAD, rows), f"emulator late by at most {tree.report['lateness_max_us']:g} us"]
+    report.remarks += ["", *table(HEAD, rows), "", f"emulator late by at most {tree.report['lateness_max_us']:g} us"]
 
 
 HEAD = ["power", "block", "blocks", "SD", "bias", "SD, two reads", "bias", "ratio of SD", "in interval", "its width"]
