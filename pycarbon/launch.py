@@ -13,11 +13,8 @@ from __future__ import annotations
 
 import errno
 import os
-import shutil
 import signal
-import subprocess
 import time
-import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -30,7 +27,7 @@ _PASSED_ON = {
     for name in ("SIGHUP", "SIGINT", "SIGQUIT", "SIGTERM", "SIGUSR1", "SIGUSR2", "SIGALRM", "SIGWINCH")
     if hasattr(signal, name)
 }
-_CAN_WAIT = hasattr(signal, "sigwaitinfo")  # Linux and some of the BSDs
+_CAN_WAIT = hasattr(signal, "sigtimedwait")  # Linux and some of the BSDs
 _FROM_THE_KERNEL = 0x80  # SI_KERNEL: what a terminal driver's signals carry
 _SET_BY_PYTHON = ("SIGPIPE", "SIGXFSZ")  # ignored by the interpreter, by nobody's wish
 
@@ -129,8 +126,9 @@ def _launch_waiting(
     for number in early:  # those of a terminal too: the command was not there to get them
         _send(process, number)
     while True:
-        caught = signal.sigwaitinfo(waited_for)
-        if caught.si_signo != signal.SIGCHLD:
+        # A thread older than signals_held() may have taken the SIGCHLD: look by ourselves now and then.
+        caught = signal.sigtimedwait(waited_for, 1.0)
+        if caught is not None and caught.si_signo != signal.SIGCHLD:
             if caught.si_code != _FROM_THE_KERNEL:
                 _send(process, caught.si_signo)
             continue
@@ -154,6 +152,8 @@ def _spawn(argv: list[str], environ: Mapping[str, str], inherited: Inherited) ->
         if error.errno != errno.ENOEXEC:
             raise
     # A script without a first line that names its interpreter: execvp(3) and every shell give it to sh.
+    import shutil
+
     script = shutil.which(argv[0], path=environ.get("PATH")) or argv[0]
     return start(["/bin/sh", script, *argv[1:]], environ, inherited)
 
@@ -170,6 +170,9 @@ def _fork(argv: list[str], environ: Mapping[str, str], inherited: Inherited) -> 
         signal.signal(signal.SIGCHLD, signal.SIG_IGN)
         signal.pthread_sigmask(signal.SIG_SETMASK, inherited.mask)
 
+    import subprocess
+    import warnings
+
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)  # of a fork beside threads: the child only executes
         process = subprocess.Popen(argv, env=environ, close_fds=False, preexec_fn=restore)
@@ -178,6 +181,8 @@ def _fork(argv: list[str], environ: Mapping[str, str], inherited: Inherited) -> 
 
 
 def _launch_anywhere(argv: list[str], environ: Mapping[str, str], started: Callable[[int], None]) -> Ended:
+    import subprocess
+
     before = os.times()
     start_ns = time.monotonic_ns()
     # Handlers before the command exists: a signal in between would end us and leave it without its parent.

@@ -15,7 +15,6 @@ from __future__ import annotations
 import math
 import os
 import signal
-import tempfile
 import threading
 import time
 from collections.abc import Iterator, Mapping
@@ -345,6 +344,8 @@ def _candidates(target: Path) -> Iterator[Path]:
     """Give where a run file may go, best first: asked for, then the folder for temporary files."""
     yield target
     with suppress(OSError):  # a machine may have no such folder that takes a file
+        import tempfile
+
         yield Path(tempfile.gettempdir()) / f"pycarbon-{os.getpid()}-{time.time_ns()}{target.suffix}"
 
 

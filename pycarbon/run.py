@@ -141,4 +141,5 @@ class RunData:
 
 def group_by_channel(edges: NDArray[np.void]) -> dict[int, NDArray[np.void]]:
     """Split edges of several channels into one array for each, keeping their order."""
-    return {int(i): edges[edges["channel"] == i] for i in np.unique(edges["channel"])}
+    # not np.unique, which would import numpy.ma, an eighth of our start
+    return {int(i): edges[edges["channel"] == i] for i in np.flatnonzero(np.bincount(edges["channel"]))}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import gc
 import os
 import sys
 from pathlib import Path
@@ -70,7 +71,9 @@ def run(options: argparse.Namespace) -> int:
     from pycarbon import launch
 
     with launch.signals_held() as inherited:
-        return launch.end_like(_record(command, options, inherited))
+        status = _record(command, options, inherited)
+        gc.freeze()  # we end here: Python's last collections would only look at everything once more
+        return launch.end_like(status)
 
 
 def _record(command: list[str], options: argparse.Namespace, inherited: launch.Inherited) -> int:
