@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from pycarbon import home
 from pycarbon.attribution import CpuTime, cpu_time, shares
 from pycarbon.emissions import Emissions, from_energy
-from pycarbon.energy import LINE_DTYPE, ChannelEnergy, Timeline, channel_energy, power
+from pycarbon.energy import LINE_DTYPE, ChannelEnergy, Timeline, channel_energy, power, windows_of
 from pycarbon.errors import PyCarbonError, RunFileError
 from pycarbon.intensity import Intensity, lookup
 from pycarbon.interval import Range
@@ -115,7 +115,7 @@ class Run:
             notes.append("the recording was cut off: the figures reach up to the last moment seen")
         for channel in self.energy.channels:
             if channel.gap_s > 0:
-                notes.append(f"{channel.domain} was not read for {channel.gap_s:.3g} s: its interval is wider")
+                notes.append(f"{channel.domain} gave no news for {channel.gap_s:.3g} s: its interval is wider")
         return notes
 
     @property
@@ -188,13 +188,18 @@ class Run:
     def power(self, domain: str, every: str | float | None = None) -> NDArray[np.void]:
         """Give mean power over windows of `every` ("10ms", "0.5s" or seconds): an array of `time_ns`, `power_w`.
 
-        `time_ns` is where a window begins. Without `every` the windows are as short as the counter resolves; the
-        array is empty where it resolves nothing.
+        `time_ns` is where a window begins; the last may be shorter. Without `every` the windows are as short as the
+        counter resolves; the array is empty where it resolves nothing.
         """
         channel = self._find(domain)
         every_s = None if every is None else _seconds(every)
         if channel.source == "model":
             border_ns, power_w = self._cpu.border_ns, _per_s(self._window_j(channel), self._cpu.window_s)
+            if every_s is not None:  # constant within each window of the model
+                level_j = np.concatenate([[0.0], np.cumsum(self._window_j(channel))])
+                asked_ns = windows_of(self.data.start_ns, self.data.end_ns, every_s)
+                power_w = _per_s(np.diff(np.interp(asked_ns, border_ns, level_j)), np.diff(asked_ns) / 1e9)
+                border_ns = asked_ns
         else:
             timeline = Timeline(self.data, channel)
             border_ns, power_w = power(timeline, self.data.start_ns, self.data.end_ns, every_s)
@@ -301,7 +306,8 @@ def load(path: str | Path) -> Run:
     RunFileError, in one line, where it cannot be read.
     """
     try:
-        return Run(home.load(Path(path)), Path(path))
+        data = home.load(Path(path))
+        return Run(data, Path(path) if Path(path).exists() else home.home_of(Path(path)))
     except (OSError, ValueError) as error:  # a name no file can have, a folder that lets nobody in
         raise RunFileError(
             f"{str(path)[:200]!r} cannot be opened: {getattr(error, 'strerror', None) or error}"

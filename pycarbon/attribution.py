@@ -31,8 +31,8 @@ Array = NDArray[np.float64]
 class CpuTime:
     """CPU seconds in each of n windows. `border_ns` has shape (n + 1,), the others (n,).
 
-    `busy_s` is the machine's, between `busy_low_s` and `busy_high_s`; `process_s` the recorded tree's (zeros
-    where it is not known, and then `process_known` is False).
+    `busy_s` is the machine's, between `busy_low_s` and `busy_high_s`; `process_s` the recorded tree's, at most
+    `process_high_s` (zeros where it is not known, and then `process_known` is False).
     """
 
     border_ns: Array
@@ -40,12 +40,14 @@ class CpuTime:
     busy_low_s: Array
     busy_high_s: Array
     process_s: Array
+    process_high_s: Array
     process_known: bool
 
     @property
     def window_s(self) -> Array:
         """Give the length of each window in s."""
-        return np.diff(self.border_ns) / 1e9
+        length_s: Array = np.diff(self.border_ns) / 1e9
+        return length_s
 
 
 def cpu_time(run: RunData, n_threads: int) -> CpuTime:
@@ -57,24 +59,28 @@ def cpu_time(run: RunData, n_threads: int) -> CpuTime:
     window_s = np.diff(border_ns) / 1e9
     duration_s = float(window_s.sum())
     part = window_s / duration_s if duration_s > 0 else np.zeros_like(window_s)
-    process_s, process_known = _process_s(run, border_ns, part)
+    process_s, process_high_s, process_known = _process_s(run, border_ns, part)
     capacity_s = window_s * n_threads
-    process_s = np.minimum(process_s, capacity_s)
+    process_s, process_high_s = np.minimum(process_s, capacity_s), np.minimum(process_high_s, capacity_s)
 
     machine = run.channel(MACHINE_CPU)
     if machine is None or len(run.edges_of(machine)) == 0:
-        return CpuTime(border_ns, process_s, process_s, capacity_s, process_s, process_known)
+        return CpuTime(border_ns, process_s, process_s, capacity_s, process_s, process_high_s, process_known)
     busy_s = np.diff(Timeline(run, machine).best_j(border_ns))
     grain_s = float(machine.unit) * n_threads * part  # each CPU's time may be off by one tick over the run
     low, best, high = (
         np.clip(amount, process_s, np.maximum(capacity_s, process_s))
         for amount in (busy_s - grain_s, busy_s, busy_s + grain_s)
     )
-    return CpuTime(border_ns, best, low, high, process_s, process_known)
+    return CpuTime(border_ns, best, low, high, process_s, process_high_s, process_known)
 
 
-def _process_s(run: RunData, border_ns: Array, part: Array) -> tuple[Array, bool]:
-    """Give the tree's CPU time, raised to what the system told at the end: ticks lose what is shorter."""
+def _process_s(run: RunData, border_ns: Array, part: Array) -> tuple[Array, Array, bool]:
+    """Give the tree's CPU time, its high end, and whether it is known.
+
+    Ticks lose what is shorter: the time is raised to what the system told at the end. Where it told nothing, the
+    recording being cut off, one tick more may have been used.
+    """
     channel = run.channel(PROCESS_CPU)
     exact_s = run.footer.get("process_cpu_s")
     seen_s = np.zeros(len(border_ns) - 1)
@@ -82,7 +88,9 @@ def _process_s(run: RunData, border_ns: Array, part: Array) -> tuple[Array, bool
         seen_s = np.maximum(np.diff(Timeline(run, channel).best_j(border_ns)), 0.0)
     missing_s = max((exact_s or 0.0) - float(seen_s.sum()), 0.0)
     spread = seen_s / seen_s.sum() if seen_s.sum() > 0 else part
-    return seen_s + missing_s * spread, channel is not None or exact_s is not None
+    process_s = seen_s + missing_s * spread
+    unseen_s = float(channel.unit) if channel is not None and exact_s is None else 0.0
+    return process_s, process_s + unseen_s * part, channel is not None or exact_s is not None
 
 
 def shares(cpu: CpuTime) -> tuple[Array, Array, Array]:
@@ -91,10 +99,11 @@ def shares(cpu: CpuTime) -> tuple[Array, Array, Array]:
     return (
         _share(own / WEIGHT, cpu.busy_high_s - own, window),
         _share(own, cpu.busy_s - own, window),
-        _share(own * WEIGHT, cpu.busy_low_s - own, window),
+        _share(cpu.process_high_s * WEIGHT, cpu.busy_low_s - own, window),
     )
 
 
 def _share(own_s: Array, others_s: Array, window_s: Array) -> Array:
     all_s = np.maximum(own_s + np.maximum(others_s, 0.0), window_s)
-    return np.divide(own_s, all_s, out=np.zeros_like(own_s), where=all_s > 0)
+    share: Array = np.divide(own_s, all_s, out=np.zeros_like(own_s), where=all_s > 0)
+    return share

@@ -15,6 +15,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,10 +26,14 @@ from pycarbon.run import Channel, Flag, Kind, RunData
 COARSEST_GRAIN_J = 2.0**-14
 """Hardware counts in units of its own, which the kernel converts to micro-joules: RAPL's are at most this coarse."""
 
+SILENT_PERIODS, SILENT_NS = 10, 10_000_000
+"""A counter that moved and then stood still for so many of its periods, and 10 ms, has stopped telling."""
+
 NEARBY_UPDATES = 10
 """How many updates at the rim of a recording tell the power just outside it."""
 
 SHORTEST_WINDOW_S = 1e-6
+MOST_WINDOWS = 10**7
 """Times are nanoseconds since boot as floats: after years of uptime these step by a few hundred."""
 
 UPDATES_PER_WINDOW = 50
@@ -88,7 +93,7 @@ class Timeline:
     @property
     def period_s(self) -> float | None:
         """The median time between updates; None with fewer than three."""
-        return float(np.median(np.diff(self.update_ns))) / 1e9 if len(self.update_ns) >= 3 else None
+        return _median(np.diff(self.update_ns)) / 1e9 if len(self.update_ns) >= 3 else None
 
     def best_j(self, time_ns: NDArray[np.float64]) -> NDArray[np.float64]:
         """Estimate the energy up to each time: linear between updates, never outside low_j..high_j."""
@@ -143,8 +148,15 @@ class Timeline:
         )
 
     def gap_s(self, start_ns: float, end_ns: float) -> float:
-        """Sum the times within the span in which the counter was not read, or was reset."""
+        """Sum the times within the span in which the counter was not read, was reset, or stood still at the end."""
         spans = self.lost_ns + list(zip(self.before_ns[self.reset], self.seen_ns[self.reset], strict=True))
+        period_s = self.period_s
+        if (
+            not self.ends_lost
+            and period_s is not None
+            and end_ns - self.update_ns[-1] > SILENT_PERIODS * period_s * 1e9 + SILENT_NS
+        ):
+            spans.append((int(self.update_ns[-1]), int(end_ns)))
         return _covered_ns(spans, start_ns, end_ns) / 1e9
 
     def edges(self, start_ns: float, end_ns: float) -> int:
@@ -198,11 +210,18 @@ class Timeline:
         return unseen_j + float((most_j // self._range_j).sum() * self._range_j)
 
 
+def _median(values: NDArray[Any]) -> float:
+    """Give the median of some numbers; numpy's own would import numpy.ma, an eighth of our start."""
+    ordered = np.sort(values)
+    middle = len(ordered) // 2
+    return float(ordered[middle] if len(ordered) % 2 else (ordered[middle - 1] + ordered[middle]) / 2)
+
+
 def _update_times(before_ns: NDArray[np.int64], seen_ns: NDArray[np.int64]) -> NDArray[np.float64]:
     """Say when each update came, given the look before it and the look that saw it."""
     width_ns = (seen_ns - before_ns).astype(np.float64)
     if len(seen_ns) >= 3:
-        width_ns = np.minimum(width_ns, np.median(np.diff(seen_ns)))
+        width_ns = np.minimum(width_ns, _median(np.diff(seen_ns)))
     times: NDArray[np.float64] = seen_ns - width_ns / 2
     return times
 
@@ -266,6 +285,19 @@ def windows(start_ns: int, end_ns: int, shortest_s: float, most: int = 1000) -> 
     return np.linspace(start_ns, end_ns, count + 1)
 
 
+def windows_of(start_ns: int, end_ns: int, every_s: float) -> NDArray[np.float64]:
+    """Cut a span into windows of `every_s` seconds from its start, the last one shorter: the borders in ns.
+
+    There are at most MOST_WINDOWS: of a long span they are longer than asked for.
+    """
+    step_ns = max(every_s * 1e9, SHORTEST_WINDOW_S * 1e9, (end_ns - start_ns) / MOST_WINDOWS)
+    count = max(math.ceil((end_ns - start_ns) / step_ns - 1e-9), 1)
+    borders = start_ns + step_ns * np.arange(count + 1, dtype=np.float64)
+    borders[-1] = max(end_ns, start_ns)
+    cut: NDArray[np.float64] = borders
+    return cut
+
+
 def power(
     timeline: Timeline, start_ns: int, end_ns: int, every_s: float | None = None
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -276,5 +308,9 @@ def power(
     period_s = timeline.period_s
     if period_s is None or float(end_ns) <= float(start_ns):
         return np.empty(0), np.empty(0)
-    borders = windows(start_ns, end_ns, every_s or UPDATES_PER_WINDOW * period_s, most=10**7 if every_s else 1000)
-    return borders, np.diff(timeline.best_j(borders)) / np.diff(borders) * 1e9
+    if every_s is None:
+        borders = windows(start_ns, end_ns, UPDATES_PER_WINDOW * period_s)
+    else:
+        borders = windows_of(start_ns, end_ns, every_s)
+    power_w: NDArray[np.float64] = np.diff(timeline.best_j(borders)) / np.diff(borders) * 1e9
+    return borders, power_w

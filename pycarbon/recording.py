@@ -8,7 +8,6 @@ import functools
 import inspect
 import os
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Mapping
 from contextvars import ContextVar
@@ -98,6 +97,8 @@ def _settings(arguments: Mapping[str, Any]) -> tuple[settings.Settings, list[str
         return settings.resolve(arguments)
     except (OSError, RuntimeError) as error:
         # The working directory is gone, there is no home, or one of them may not be entered: no files, then.
+        import tempfile
+
         environ = {"XDG_DATA_HOME": tempfile.gettempdir(), **os.environ, "XDG_CONFIG_HOME": os.devnull}
         chosen, complaints = settings.resolve(arguments, environ=environ, folder=Path(os.devnull))
         return chosen, [f"no settings file is read: {error}", *complaints]
@@ -165,8 +166,20 @@ class Recording(Run):
         self._end(time.monotonic_ns(), {} if kind is None else {"raised": kind.__qualname__})
 
     def __call__(self, function: Function) -> Function:
-        """Record every call of a function or coroutine function, each as a run of its own."""
+        """Record every call of a function, coroutine function or generator function, each as a run of its own.
+
+        A generator's run goes from its first step to its end, whatever its user does in between.
+        """
         request = self._request
+        if inspect.isgeneratorfunction(function):
+
+            @functools.wraps(function)
+            def recorded_generator(*args: Any, **kwargs: Any) -> Any:
+                with Recording(request):
+                    return (yield from function(*args, **kwargs))
+
+            return recorded_generator  # type: ignore[return-value]
+
         if inspect.iscoroutinefunction(function):
 
             @functools.wraps(function)
@@ -221,7 +234,7 @@ def _nothing(request: Request, why: str) -> RunData:
         "start_ns": now_ns,
         "notes": [f"nothing was recorded: {why}"],
     }
-    return RunData(meta, [], {}, {"end_ns": now_ns})
+    return RunData(meta, [], {}, {"end_ns": now_ns}, complete=True)
 
 
 def record(
@@ -243,5 +256,7 @@ def record(
             train()
         print(run.energy.total_j, run.emissions.co2e_g)
     """
+    if callable(name):
+        raise TypeError('record() needs a name, also as a decorator: write @pycarbon.record("train")')
     file = None if path is None else Path(path)
     return Recording(Request(name, list(getattr(sys, "argv", [])), project, file, zone, rate_hz, tags))

@@ -77,8 +77,10 @@ class Discovery:
 
     @property
     def measured(self) -> bool:
-        """Whether the total comes from counters: memory alone makes none."""
-        return any(counter.in_total and not counter.domain.startswith("dram") for counter in self.counters)
+        """Whether the total comes from counters: memory alone makes none, nor do some packages of several."""
+        return not any(curve.domain != "ram" for curve in self.curves) and any(
+            counter.in_total and not counter.domain.startswith("dram") for counter in self.counters
+        )
 
     def channels(self) -> list[Channel]:
         """Give the channel table of a run on this machine."""
@@ -105,12 +107,18 @@ def discover(roots: Roots | None = None) -> Discovery:
     cpu_time = native is None and (roots.proc / "stat").exists()
     if not cpu_time and native is None:
         obstacles.append(Obstacle("proc", f"{roots.proc / 'stat'} is not there: no CPU time, so no utilisation"))
-    found = Discovery(roots, facts, tuple(counters), tuple(obstacles), (), cpu_time)
-    memory_measured = any(counter.domain.startswith("dram") for counter in counters)
-    curves = (
-        curve for curve in model.curves(facts) if not (memory_measured if curve.domain == "ram" else found.measured)
+    curves = tuple(curve for curve in model.curves(facts) if not _is_covered(curve.domain, counters))
+    return Discovery(roots, facts, tuple(counters), tuple(obstacles), curves, cpu_time)
+
+
+def _is_covered(domain: str, counters: list[Counter]) -> bool:
+    """Say whether counters tell what the model would estimate: a package's own or its dies', or any memory's."""
+    if domain == "ram":
+        return any(counter.domain.startswith("dram") for counter in counters)
+    return any(
+        counter.in_total and (counter.domain in (domain, "psys") or counter.domain.startswith(f"{domain}-"))
+        for counter in counters
     )
-    return replace(found, curves=tuple(curves))
 
 
 def _native_obstacle() -> Obstacle | None:

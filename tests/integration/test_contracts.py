@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import math
+import sys
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -253,3 +254,23 @@ def test_report_into_a_pipe_that_nobody_reads(tmp_path: Path) -> None:
     finished = run(["bash", "-c", f'{PYCARBON} report a.pcr | exec true; echo "${{PIPESTATUS[0]}}"'])
     assert finished.stdout.strip() in ("0", "1")  # 0 where it had written before the pipe broke
     assert finished.stderr == ""
+
+
+def test_a_decorated_generator_is_recorded_from_its_first_step_to_its_end(tmp_path: Path) -> None:
+    program = (
+        "import pycarbon, time\n"
+        "@pycarbon.record('steps', path='a.pcr')\n"
+        "def steps():\n"
+        "    for i in range(3):\n"
+        "        time.sleep(0.1)\n"
+        "        yield i\n"
+        "    return 'done'\n"
+        "print(list(steps()), pycarbon.load('a.pcr').duration_s > 0.3)\n"
+    )
+    finished = run([sys.executable, "-c", program])
+    assert (finished.stdout, finished.stderr) == ("[0, 1, 2] True\n", "")
+
+
+def test_a_decorator_without_a_name_says_what_to_type() -> None:
+    with pytest.raises(TypeError, match=r'@pycarbon\.record\("train"\)'):
+        pycarbon.record(lambda: None)  # type: ignore[arg-type]

@@ -160,6 +160,6 @@ def test_ctrl_z_and_fg_stop_and_continue_both_and_the_gap_is_flagged(
     assert recorded.complete and recorded.exit_status == 7
     package = recorded.energy.channels[0]
     assert 0.2 < package.gap_s <= recorded.duration_s
-    assert any("was not read for" in note for note in recorded.notes)
+    assert any("gave no news for" in note for note in recorded.notes)
     truth_j = emulator.true_energy_j("package-0", recorded.data.start_ns, recorded.data.end_ns)
     assert package.low_j <= truth_j <= package.high_j

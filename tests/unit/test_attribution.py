@@ -56,7 +56,7 @@ def cpu_times(own, others, window, slack):
     """CPU time as cpu_time() gives it: the machine's lies around what both took."""
     busy = own + others
     border_ns = np.concatenate([[0.0], np.cumsum(window)]) * 1e9
-    return CpuTime(border_ns, busy, np.maximum(busy - slack, own), busy + slack, own, True)
+    return CpuTime(border_ns, busy, np.maximum(busy - slack, own), busy + slack, own, own, True)
 
 
 seconds = st.floats(0.0, 1e6)

@@ -10,7 +10,7 @@ from counter_simulator import MILLISECOND, Looks, World, as_run, sample, updates
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pycarbon.energy import COARSEST_GRAIN_J, Timeline, channel_energy, power, windows
+from pycarbon.energy import COARSEST_GRAIN_J, Timeline, channel_energy, power, windows, windows_of
 from pycarbon.run import EDGE_DTYPE, Flag
 
 ROUNDING_J = 1e-9
@@ -377,3 +377,21 @@ def test_a_run_that_was_cut_off_ends_where_it_was_last_seen():
     found = channel_energy(cut, cut.channels[0])
     assert found.energy_j == pytest.approx((cut.end_ns - cut.start_ns) * 100 / 1e9, rel=0.1)
     assert found.low_j <= found.energy_j <= found.high_j
+
+
+def test_windows_are_as_long_as_asked_for_and_the_last_takes_the_rest():
+    borders = windows_of(0, 2_000_000_000, 0.7)
+    assert borders.tolist() == [0, 700_000_000, 1_400_000_000, 2_000_000_000]
+
+
+def test_a_counter_that_stands_still_at_the_end_is_said_to_give_no_news():
+    # GIVEN a counter that is updated every millisecond for a second and then stands still for another
+    world, _ = steady()
+    edges = np.zeros(1001, EDGE_DTYPE)
+    edges["raw"] = np.arange(1001) * 1000
+    edges["t_seen_ns"] = edges["t_before_ns"] = 10**12 + np.arange(1001) * MILLISECOND
+    run = as_run(world, edges, end_ns=10**12 + 2000 * MILLISECOND)
+    # WHEN the gap is asked for, THEN it is that second; within the first second there is none
+    timeline = timeline_of(run)
+    assert timeline.gap_s(10**12, 10**12 + 2000 * MILLISECOND) == pytest.approx(1.0)
+    assert timeline.gap_s(10**12, 10**12 + 1000 * MILLISECOND) == 0
