@@ -18,11 +18,16 @@ def prepare_parser(parser: argparse.ArgumentParser) -> None:
 
 def examine(root: Path | None) -> dict[str, Any]:
     """Look at this machine: the sources and their cost and period now, the obstacles, the settings."""
-    from pycarbon import settings
+    from pycarbon import intensity, settings
+    from pycarbon.errors import IntensityError
     from pycarbon.sources import Obstacle, Roots, discover, probe
 
     discovery = discover(Roots() if root is None else Roots.under(root))
     chosen, complaints = settings.resolve()
+    try:
+        intensity.lookup(chosen.zone)
+    except IntensityError as error:
+        complaints.append(str(error))
     counters, obstacles = [], list(discovery.obstacles)
     for counter in discovery.counters:
         try:

@@ -96,6 +96,12 @@ def test_a_doctor_as_json(capsys, root, monkeypatch):
     assert [obstacle["source"] for obstacle in found["obstacles"]] == ["powercap"]
 
 
+def test_a_doctor_names_a_zone_that_is_not_known(capsys, monkeypatch):
+    monkeypatch.setenv("PYCARBON_ZONE", "FRX")
+    assert main(["doctor"]) == 0
+    assert "not used: unknown zone 'FRX': did you mean FRA" in capsys.readouterr().out
+
+
 def test_a_doctor_of_this_machine(capsys):
     assert main(["doctor"]) == 0
     out, err = capsys.readouterr()
