@@ -282,7 +282,8 @@ def windows(start_ns: int, end_ns: int, shortest_s: float, most: int = 1000) -> 
     """Cut a span into equal windows, none shorter than `shortest_s`, at most `most`: the n + 1 borders in ns."""
     duration_s = max((end_ns - start_ns) / 1e9, 0.0)
     count = int(min(max(duration_s / max(shortest_s, SHORTEST_WINDOW_S) * (1 + 1e-9), 1), most))  # 10 / 1e-5 is 10^6
-    return np.linspace(start_ns, end_ns, count + 1)
+    borders: NDArray[np.float64] = np.linspace(start_ns, end_ns, count + 1, dtype=np.float64)
+    return borders
 
 
 def windows_of(start_ns: int, end_ns: int, every_s: float) -> NDArray[np.float64]:
