@@ -2,7 +2,7 @@
 
 The parent keeps its job-control signals at their defaults, so Ctrl-Z stops both and `fg` wakes both. A signal that
 comes from the terminal reaches the command by itself, since the kernel sends it to the whole foreground group: it
-must not be sent twice. One that somebody sent to pycarbon is passed on; whether it was sent to the whole group, and
+must not be sent twice. Orphans of the command become our children until we end, and are waited for. One that somebody sent to pycarbon is passed on; whether it was sent to the whole group, and
 so reaches the command twice, nobody can tell.
 
 The command gets the signal mask and the ignored signals that pycarbon was started with, but for SIGPIPE and SIGXFSZ:

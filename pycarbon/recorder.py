@@ -90,11 +90,6 @@ class Recorder:
         return str(self._meta["id"])
 
     @property
-    def home(self) -> Path | None:
-        """The live run's folder; None where no folder could be made."""
-        return self._home
-
-    @property
     def notes(self) -> list[str]:
         """What went wrong so far, a line each."""
         return self._notes
