@@ -2,8 +2,8 @@
 
 The parent keeps its job-control signals at their defaults, so Ctrl-Z stops both and `fg` wakes both. A signal that
 comes from the terminal reaches the command by itself, since the kernel sends it to the whole foreground group: it
-must not be sent twice. Orphans of the command become our children until we end, and are waited for. One that somebody sent to pycarbon is passed on; whether it was sent to the whole group, and
-so reaches the command twice, nobody can tell.
+must not be sent twice. One that somebody sent to pycarbon is passed on; whether it was sent to the whole group, and
+so reaches the command twice, nobody can tell. Orphans of the command become our children, and are waited for.
 
 The command gets the signal mask and the ignored signals that pycarbon was started with, but for SIGPIPE and SIGXFSZ:
 the interpreter ignores those before any of our code runs, so whether somebody else did is lost; they are at default.
