@@ -3,6 +3,7 @@
  *
  *     stdin: commands ──> one thread ──> ROOT/sys/class/powercap/ (see powercap_tree.h) ──> readers
  *                            │
+ *                            ├──> ROOT/dev/cpu/, with --msr (see powercap_msr.h) ─────> readers
  *                            └──> stdout: a JSON line when live, one "ok ..." or "error ..." line
  *                                 per command, a JSON line when done
  *
@@ -48,6 +49,7 @@ static struct {
     struct machine machine;
     struct schedule schedule;
     struct powercap_tree tree;
+    struct msr_bank bank;
     bool realtime;
     struct power_change *changes;
     size_t change_count;
@@ -78,6 +80,7 @@ static void update(void)
 {
     const int64_t shown_ns = now_ns();
     machine_show(&emulator.machine, shown_ns);
+    msr_show(&emulator.bank);
     /* Late is what a reader can see: up to the end of the stores, preemption between included. */
     schedule_done(&emulator.schedule, shown_ns, now_ns());
 }
@@ -99,6 +102,20 @@ static int apply_fault(const char *verb, struct zone_files *files, mode_t mode)
     if (strcmp(verb, "mode") == 0)
         return zone_mode(files, mode);
     return -ENOSYS;
+}
+
+/* -EINVAL for what is no CPU. */
+static int apply_msr_fault(const char *verb, const char *cpu_text)
+{
+    int (*const apply)(struct msr_bank *, unsigned) = strcmp(verb, "fail") == 0 ? msr_fail : msr_heal;
+    char *end;
+    const unsigned long cpu = strtoul(cpu_text, &end, 10);
+    if (strcmp(cpu_text, "all") != 0)
+        return *end != '\0' || cpu > MAX_CPUS ? -EINVAL : apply(&emulator.bank, (unsigned)cpu);
+    int status = emulator.bank.cpu_count == 0 ? -ENODEV : 0;
+    for (unsigned each = 0; status == 0 && each < emulator.bank.cpu_count; each++)
+        status = apply(&emulator.bank, each);
+    return status;
 }
 
 /* Answers "ok TIME_NS" and, exact from that time on, "ZONE=POWER_W" for every zone that changed. */
@@ -151,8 +168,9 @@ static void command(const char *line)
         return;
     }
     const char *id = is_mode ? second : first;
-    int status = -ENODEV;
-    for (size_t i = 0; i < emulator.machine.zone_count; i++) {
+    const bool of_msr = strcmp(verb, "fail") == 0 || strcmp(verb, "heal") == 0;
+    int status = of_msr ? apply_msr_fault(verb, first) : -ENODEV;
+    for (size_t i = 0; !of_msr && i < emulator.machine.zone_count; i++) {
         struct zone_files *files = &emulator.machine.zones[i].files;
         if (strcmp(id, "all") != 0 && strcmp(id, files->id) != 0)
             continue;
@@ -194,6 +212,23 @@ static void read_commands(void)
 
 /* ---- reports ---------------------------------------------------------------------------- */
 
+static void report_registers(void)
+{
+    static const char *const names[] = {[MSR_INTEL] = "intel", [MSR_AMD] = "amd"};
+    const struct msr_bank *bank = &emulator.bank;
+    if (bank->vendor == MSR_NONE) {
+        printf("null");
+        return;
+    }
+    printf("{\"vendor\": \"%s\", \"unit_number\": %u, \"start\": %u, \"cpus\": %u, \"counters\": [",
+           names[bank->vendor], bank->unit_number, bank->start, bank->cpu_count);
+    for (size_t i = 0; i < bank->counter_count; i++)
+        printf("%s{\"zone\": \"%s\", \"cpu\": %u, \"number\": %u, \"unit_uj\": %.17g}",
+               i == 0 ? "" : ", ", bank->counters[i].zone->files.id, bank->counters[i].cpu,
+               bank->counters[i].number, bank->counters[i].unit_uj);
+    printf("]}");
+}
+
 static void report_live(void)
 {
     const struct machine *machine = &emulator.machine;
@@ -217,7 +252,9 @@ static void report_live(void)
                origin->power_w, origin->unit_uj, origin->changed_uj,
                (unsigned long long)origin->max_energy_range_uj);
     }
-    puts("]}");
+    printf("], \"msr\": ");
+    report_registers();
+    puts("}");
     fflush(stdout);
 }
 
@@ -266,7 +303,7 @@ static int build_tree(void)
             status = tree_add_zone(tree, &zone->files, zone->name, enabled,
                                    (uint64_t)zone_origin(zone)->max_energy_range_uj);
     }
-    return status;
+    return status != 0 ? status : msr_create(&emulator.bank, machine, emulator.options.root);
 }
 
 static void run_until_stopped(const sigset_t *while_waiting)
@@ -301,7 +338,8 @@ static void run_until_stopped(const sigset_t *while_waiting)
 
 int main(int argc, char **argv)
 {
-    options_parse(&emulator.options, &emulator.machine, &emulator.schedule, argc, argv);
+    options_parse(&emulator.options, &emulator.machine, &emulator.schedule, &emulator.bank, argc, argv);
+    const bool with_dev = emulator.bank.vendor != MSR_NONE;
 
     /* Signals arrive only while waiting, so that an update or an answer is never cut short. */
     sigset_t blocked, while_waiting;
@@ -322,14 +360,15 @@ int main(int argc, char **argv)
     const struct sched_param least = {.sched_priority = sched_get_priority_min(SCHED_FIFO)};
     emulator.realtime = sched_setscheduler(0, SCHED_FIFO, &least) == 0;
 
-    int status = tree_create(&emulator.tree, emulator.options.root);
+    int status = tree_create(&emulator.tree, emulator.options.root, with_dev);
     if (status != 0)
         fail(emulator.options.root,
-             status == -EEXIST ? "its sys or removed is already there" : strerror(-status));
+             status == -EEXIST ? "its sys, dev or removed is already there" : strerror(-status));
     status = build_tree();
     if (status == 0) {
         emulator.machine.t0_ns = now_ns();
         machine_show(&emulator.machine, emulator.machine.t0_ns);
+        msr_show(&emulator.bank);
         schedule_start(&emulator.schedule, emulator.machine.t0_ns);
         report_live();
         run_until_stopped(&while_waiting);
@@ -338,7 +377,7 @@ int main(int argc, char **argv)
         report_done(ended_ns);
     }
     if (emulator.options.clean || status != 0)
-        tree_delete(emulator.options.root);
+        tree_delete(emulator.options.root, with_dev);
     free(emulator.changes);
     if (status != 0)
         fail(emulator.options.root, strerror(-status));

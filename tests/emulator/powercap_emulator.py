@@ -66,13 +66,14 @@ class PowercapEmulator:
     `root`: where the tree goes, on tmpfs if it is to be cheap; None is a folder under /dev/shm that
     goes when the block ends. `options` are those of the program (`--help`), with underscores:
     `power_w={"package": 50, "intel-rapl:0:1": 8}`, `zones=("core", "dram")`, `period_us=976`,
-    `jitter_us=20`, `wrap_uj=100_000`, `wave="square:0.5:1.5:20"`, `packages=2`, `seed=1`.
+    `jitter_us=20`, `wrap_uj=100_000`, `wave="square:0.5:1.5:20"`, `packages=2`, `seed=1`,
+    `msr="intel"`.
     """
 
     def __init__(self, root: Path | None = None, **options: Option) -> None:
         self._given_root = root
         self._options = options
-        self.root: Path  # holds sys/class/powercap
+        self.root: Path  # holds sys/class/powercap and, with `msr`, dev/cpu and sys/devices/system/cpu
         self.live: dict[str, Any]  # the line it prints when live
         self.report: dict[str, Any]  # the line it prints when done; only after the block
 
@@ -80,6 +81,10 @@ class PowercapEmulator:
     def class_dir(self) -> Path:
         """The emulated /sys/class/powercap."""
         return self.root / "sys" / "class" / "powercap"
+
+    def msr_path(self, cpu: int) -> Path:
+        """The emulated /dev/cpu/N/msr; what it shows is in `live["msr"]`, its layout in powercap_msr.h."""
+        return self.root / "dev" / "cpu" / str(cpu) / "msr"
 
     @property
     def zones(self) -> dict[str, dict[str, Any]]:
@@ -143,8 +148,8 @@ class PowercapEmulator:
     def command(self, line: str) -> int:
         """Have a command obeyed, such as `garbage intel-rapl:0`; returns when, CLOCK_MONOTONIC ns.
 
-        garbage|empty|freeze|remove|restore ZONE, mode OCTAL ZONE, power package=80, quit; the ZONE
-        may be `all`. Raises ValueError with the emulator's answer when it refuses.
+        garbage|empty|freeze|remove|restore ZONE, mode OCTAL ZONE, power package=80, fail|heal CPU,
+        quit; the ZONE or CPU may be `all`. Raises ValueError with the emulator's answer when it refuses.
         """
         process = self._process
         assert process.stdin and process.stdout

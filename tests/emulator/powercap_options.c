@@ -23,11 +23,14 @@ static const char help[] =
     "  --unit-uj VALUE     energy quantum (61.035)\n"
     "  --wrap-uj VALUE     max_energy_range_uj (262143328850)\n"
     "  --start-uj VALUE    energy at the start (0)\n"
+    "  --msr VENDOR        also registers under ROOT/dev/cpu, see powercap_msr.h: intel or amd (none)\n"
+    "  --msr-start N       what a register shows of no energy; it wraps at 4294967295 (0)\n"
     "  --for-s SECONDS     end after this time (never)\n"
     "  --clean             delete the tree, and ROOT if that leaves it empty, at the end\n"
     "\n"
     "commands on stdin, ZONE may be `all`:\n"
     "  garbage|empty|freeze|remove|restore ZONE    mode OCTAL ZONE    power VALUE    quit\n"
+    "  fail|heal CPU                               of --msr, CPU may be `all`\n"
     "\n"
     "example: sleep 60 | powercap_emulator /dev/shm/rapl --power-w package=80 --clean\n";
 
@@ -78,11 +81,19 @@ static struct waveform parse_wave(const char *text)
     return waveform;
 }
 
+static enum msr_vendor parse_vendor(const char *text)
+{
+    if (strcmp(text, "intel") != 0 && strcmp(text, "amd") != 0)
+        refuse("--msr", text);
+    return strcmp(text, "intel") == 0 ? MSR_INTEL : MSR_AMD;
+}
+
 void options_parse(struct emulator_options *options, struct machine *machine,
-                   struct schedule *schedule, int argc, char **argv)
+                   struct schedule *schedule, struct msr_bank *bank, int argc, char **argv)
 {
     enum {
-        PACKAGES, ZONES, POWER, WAVE, PERIOD, JITTER, SEED, UNIT, WRAP, START, FOR, CLEAN, HELP
+        PACKAGES, ZONES, POWER, WAVE, PERIOD, JITTER, SEED, UNIT, WRAP, START, MSR, MSR_START, FOR,
+        CLEAN, HELP
     };
     static const struct option known[] = {
         {"packages", 1, NULL, PACKAGES},   {"zones", 1, NULL, ZONES},
@@ -90,6 +101,7 @@ void options_parse(struct emulator_options *options, struct machine *machine,
         {"period-us", 1, NULL, PERIOD},    {"jitter-us", 1, NULL, JITTER},
         {"seed", 1, NULL, SEED},           {"unit-uj", 1, NULL, UNIT},
         {"wrap-uj", 1, NULL, WRAP},        {"start-uj", 1, NULL, START},
+        {"msr", 1, NULL, MSR},             {"msr-start", 1, NULL, MSR_START},
         {"for-s", 1, NULL, FOR},           {"clean", 0, NULL, CLEAN},
         {"help", 0, NULL, HELP},           {NULL, 0, NULL, 0},
     };
@@ -119,6 +131,10 @@ void options_parse(struct emulator_options *options, struct machine *machine,
         case PERIOD: schedule->period_us = parse_number("--period-us", optarg, 10, 1e8); break;
         case JITTER: schedule->jitter_us = parse_number("--jitter-us", optarg, 0, 1e8); break;
         case SEED: schedule->seed = (uint64_t)parse_number("--seed", optarg, 0, 9e15); break;
+        case MSR: bank->vendor = parse_vendor(optarg); break;
+        case MSR_START:
+            bank->start = (uint32_t)parse_number("--msr-start", optarg, 0, UINT32_MAX);
+            break;
         case FOR: options->for_s = parse_number("--for-s", optarg, 1e-3, 1e8); break;
         case CLEAN: options->clean = true; break;
         case POWER: case UNIT: case WRAP: case START: settings[which].text = optarg; break;

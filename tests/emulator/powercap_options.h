@@ -4,6 +4,7 @@
 
 #include <stdbool.h>
 
+#include "powercap_msr.h"
 #include "powercap_schedule.h"
 #include "powercap_zones.h"
 
@@ -14,8 +15,8 @@ struct emulator_options {
     bool clean;
 };
 
-/* Fills in all three, which must be zero, and lays the machine out. Exits with 2 on wrong usage. */
+/* Fills in all four, which must be zero, and lays the machine out. Exits with 2 on wrong usage. */
 void options_parse(struct emulator_options *options, struct machine *machine,
-                   struct schedule *schedule, int argc, char **argv);
+                   struct schedule *schedule, struct msr_bank *bank, int argc, char **argv);
 
 #endif

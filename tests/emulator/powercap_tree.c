@@ -61,7 +61,7 @@ static int make_directory(int directory_fd, const char *name)
     return fd < 0 ? -errno : fd;
 }
 
-int tree_create(struct powercap_tree *tree, const char *root)
+int tree_create(struct powercap_tree *tree, const char *root, bool with_dev)
 {
     if (mkdir(root, DIRECTORY_MODE) != 0 && errno != EEXIST)
         return -errno;
@@ -72,6 +72,8 @@ int tree_create(struct powercap_tree *tree, const char *root)
     /* sys first: that it was not there before makes it safe to delete the tree afterwards. */
     if (mkdirat(root_fd, "sys", DIRECTORY_MODE) != 0 ||
         mkdirat(root_fd, "sys/class", DIRECTORY_MODE) != 0)
+        status = -errno;
+    if (status == 0 && with_dev && mkdirat(root_fd, "dev", DIRECTORY_MODE) != 0)
         status = -errno;
     if (status == 0)
         status = tree->class_fd = make_directory(root_fd, "sys/class/powercap");
@@ -88,11 +90,11 @@ static int delete_one(const char *path, const struct stat *st, int type, struct 
     return 0;
 }
 
-void tree_delete(const char *root)
+void tree_delete(const char *root, bool with_dev)
 {
-    static const char *const made[] = {"sys", "removed"};
+    static const char *const made[] = {"sys", "removed", "dev"};
     char path[4096];
-    for (size_t i = 0; i < sizeof made / sizeof *made; i++)
+    for (size_t i = 0; i < sizeof made / sizeof *made - !with_dev; i++)
         if (snprintf(path, sizeof path, "%s/%s", root, made[i]) < (int)sizeof path)
             nftw(path, delete_one, 16, FTW_DEPTH | FTW_PHYS);
     rmdir(root);

@@ -53,15 +53,16 @@ struct powercap_tree {
     int removed_fd;              /* ROOT/removed: where removed zones wait */
 };
 
-/* Makes ROOT (if need be) and an empty ROOT/sys; -EEXIST when ROOT/sys is already there. */
-int tree_create(struct powercap_tree *tree, const char *root);
+/* Makes ROOT (if need be), an empty ROOT/sys and, if asked for, ROOT/dev; -EEXIST when one of
+   them is already there. */
+int tree_create(struct powercap_tree *tree, const char *root, bool with_dev);
 /* Makes a control type such as "intel-rapl". */
 int tree_add_control_type(const struct powercap_tree *tree, const char *id);
 /* Makes a zone that shows energy 0; `files->id` and `files->parent` say which and where. */
 int tree_add_zone(const struct powercap_tree *tree, struct zone_files *files, const char *name,
                   bool enabled, uint64_t max_energy_range_uj);
 /* Deletes what tree_create() and later calls made, and ROOT itself if that leaves it empty. */
-void tree_delete(const char *root);
+void tree_delete(const char *root, bool with_dev);
 
 /* Shows a new energy, at most 16 digits; remembers it only while the zone is faulted. */
 void zone_show(struct zone_files *files, uint64_t energy_uj);

@@ -141,7 +141,8 @@ void machine_show(struct machine *machine, int64_t time_ns)
     for (size_t i = 0; i < machine->zone_count; i++) {
         struct zone *zone = &machine->zones[i];
         const struct zone *origin = zone_origin(zone);
-        const double units = (double)(uint64_t)(true_energy_uj(origin, w_ns) / origin->unit_uj);
+        zone->shown_uj = true_energy_uj(origin, w_ns);
+        const double units = (double)(uint64_t)(zone->shown_uj / origin->unit_uj);
         const uint64_t total_uj = (uint64_t)(units * origin->unit_uj);
         const uint64_t modulus_uj = (uint64_t)origin->max_energy_range_uj + 1;
         const uint64_t wraps = total_uj / modulus_uj;

@@ -38,6 +38,7 @@ struct zone {
     double max_energy_range_uj;  /* whole numbers only */
     double changed_uj;           /* true energy at the last change of power ... */
     double changed_w_ns;         /* ... and W at that time */
+    double shown_uj;             /* true energy at the latest machine_show() */
     uint64_t start_wraps, wraps; /* wraps already in the start value, and since */
     struct zone_files files;
 };
