@@ -5,13 +5,22 @@ import sys
 from setuptools import Extension, setup
 
 CORE = [
+    "budget.c",
+    "channel.c",
     "clock.c",
     "counter.c",
+    "needs.c",
+    "phase.c",
+    "place.c",
     "ring.c",
     "sampler.c",
+    "source_msr.c",
+    "source_perf.c",
     "source_powercap.c",
     "source_proc.c",
     "source_replay.c",
+    "turns.c",
+    "watch.c",
 ]
 
 
@@ -28,7 +37,7 @@ def extensions() -> list[Extension]:
         depends=["pycarbon/_native.pxd"],
         define_macros=[("_GNU_SOURCE", None)],
         extra_compile_args=["-std=c11", "-pthread"],
-        extra_link_args=["-pthread"],
+        extra_link_args=["-pthread", "-lm"],
     )
     return list(cythonize([native]))
 

@@ -16,10 +16,28 @@ static int64_t monotonic_now_ns(const struct pc_clock *clock)
     return read_ns(CLOCK_MONOTONIC);
 }
 
+static int64_t monotonic_boottime_ns(const struct pc_clock *clock)
+{
+    (void)clock;
+    return read_ns(CLOCK_BOOTTIME);
+}
+
+static int64_t thread_cpu_now_ns(const struct pc_clock *clock)
+{
+    (void)clock;
+    return read_ns(CLOCK_THREAD_CPUTIME_ID);
+}
+
 const struct pc_clock *pc_clock_monotonic(void)
 {
-    static const struct pc_clock monotonic = {.now_ns = monotonic_now_ns};
+    static const struct pc_clock monotonic = {.now_ns = monotonic_now_ns, .boottime_ns = monotonic_boottime_ns};
     return &monotonic;
+}
+
+const struct pc_clock *pc_clock_thread_cpu(void)
+{
+    static const struct pc_clock thread_cpu = {.now_ns = thread_cpu_now_ns};
+    return &thread_cpu;
 }
 
 struct pc_clock_anchor pc_clock_anchor_now(void)

@@ -9,10 +9,14 @@
 /* Where the time comes from: an argument everywhere, so that a test can own it. */
 struct pc_clock {
     int64_t (*now_ns)(const struct pc_clock *clock);
+    int64_t (*boottime_ns)(const struct pc_clock *clock); /* the same, suspends included; NULL: there are none */
 };
 
-/* CLOCK_MONOTONIC.  Lives as long as the program. */
+/* CLOCK_MONOTONIC, and CLOCK_BOOTTIME beside it.  Lives as long as the program. */
 const struct pc_clock *pc_clock_monotonic(void);
+
+/* CPU time of the thread that asks.  Lives as long as the program. */
+const struct pc_clock *pc_clock_thread_cpu(void);
 
 /*
  * One moment on three clocks.  `realtime_ns` and `boottime_ns` were read between two readings of the

@@ -19,13 +19,15 @@ enum pc_counter_step pc_counter_update(struct pc_counter *counter, uint64_t raw,
                                        uint64_t *difference)
 {
     uint64_t last = counter->last;
-    int64_t elapsed_ns = time_ns - counter->last_ns;
+    int64_t awake_ns = time_ns - counter->last_ns;
+    int64_t elapsed_ns = awake_ns + counter->asleep_ns;
 
     *difference = 0;
     counter->last_ns = time_ns;
     if (counter->started && raw == last)
-        return PC_COUNTER_SAME;
+        return PC_COUNTER_SAME; /* what the sleep took may show in its next update only */
 
+    counter->asleep_ns = 0;
     counter->last = raw;
     if (!counter->started) {
         counter->started = true;
@@ -36,7 +38,7 @@ enum pc_counter_step pc_counter_update(struct pc_counter *counter, uint64_t raw,
     if (fell && (counter->range == 0 || last > counter->range))
         return PC_COUNTER_RESET;
     uint64_t rise = fell ? counter->range - last + raw + 1 : raw - last;
-    if (!plausible(counter, rise, elapsed_ns))
+    if (!plausible(counter, rise, fell ? awake_ns : elapsed_ns))
         return PC_COUNTER_RESET;
     *difference = rise;
     return fell ? PC_COUNTER_CORRECTED : PC_COUNTER_DIFFERENCE;

@@ -3,7 +3,8 @@
  *
  * Used by one thread.  A counter that decreased either went through its range once or was reset (a driver was
  * reloaded, a machine resumed).  The difference tells: a correction that would take an impossible power is a
- * reset, and so is a leap upwards.
+ * reset, and so is a leap upwards.  A machine that was suspended may have gone on counting, but a counter that fell
+ * meanwhile was reset: what little a sleeping machine takes goes round no range.
  */
 #ifndef PYCARBON_COUNTER_H
 #define PYCARBON_COUNTER_H
@@ -23,7 +24,8 @@ struct pc_counter {
     uint64_t range;     /* the largest value it shows before it goes on at 0; 0: it has no range */
     uint64_t max_per_s; /* no plausible rise is faster, in units per second; 0: any rise is plausible */
     uint64_t last;
-    int64_t last_ns; /* of the latest reading, changed or not */
+    int64_t last_ns;   /* of the latest reading, changed or not */
+    int64_t asleep_ns; /* the caller adds how long the machine was suspended since; the next change takes it back */
     bool started;
 };
 

@@ -16,6 +16,11 @@
 struct pc_source {
     /* Reads counter `index` to `*raw`: 0 or -errno.  Never waits longer than the hardware takes. */
     int (*read)(struct pc_source *source, size_t index, uint64_t *raw);
+    /*
+     * Called about once a second while reading `index` fails or shows nothing new: looks whether what is open is
+     * still there, and opens anew what may have come back; the next reading tells.  NULL: there is nothing to do.
+     */
+    void (*renew)(struct pc_source *source, size_t index);
     void (*close)(struct pc_source *source);
     size_t count; /* how many counters it reads */
 };
@@ -23,10 +28,47 @@ struct pc_source {
 /*
  * powercap: the `energy_uj` files at `paths`, kept open and read with pread; unit 1 uJ.
  * A read answers -ENODATA for an empty file, -EBADMSG for one that holds no number, -ERANGE for one too large,
- * -ENODEV for one that was removed.  A file that fails is opened anew about once in a thousand reads, so that a zone may come back.
+ * -ENODEV for one that was removed.  Renewing notices a removed file on a file system that goes on answering for it,
+ * and opens one that fails anew, so that a zone may come back.
  * 0, or the error of the first file that cannot be opened.
  */
 int pc_source_powercap_open(struct pc_source **out, const char *const *paths, size_t count);
+
+/*
+ * perf: system-wide counts of perf events, one CPU each (of an event that belongs to a package, such as those of
+ * the `power` PMU, any CPU of it); the unit is the event's.  64 bits, from 0 at the opening.
+ * A read answers -ENODEV for an event that no longer counts: its CPU went offline.  (The `power` PMU's move to
+ * another CPU of their package, where there is one, and stay good.)  Renewing opens an event that fails anew, so that
+ * a CPU may come back: the count then starts from 0 again.
+ * 0, or the error of the first event that cannot be opened: -EACCES without CAP_PERFMON where
+ * kernel.perf_event_paranoid is above 0, -ENOENT for a type that this kernel does not have, -ENODEV for a CPU that
+ * is offline, -EINVAL for one that cannot be.  Copies the array.
+ */
+struct pc_perf_event {
+    uint32_t type;   /* as in /sys/bus/event_source/devices/power/type */
+    uint64_t config; /* as in its events/energy-pkg, say */
+    int32_t cpu;
+};
+int pc_source_perf_open(struct pc_source **out, const struct pc_perf_event *events, size_t count);
+
+/*
+ * msr: the low 32 bits of model-specific registers, in the unit that the unit register says.  Each is read from the
+ * first of its `paths` (the device files /dev/cpu/N/msr of CPUs that share it) that can be read; when that one
+ * fails, from another at the same read.  When none can be read the answer is the error of the first (-EIO: no such
+ * register, -ENXIO: the CPU is offline, -ENODATA or -EBADMSG: a file that ends before or within the register), until
+ * renewing tries them again.
+ * 0, or the error of the first register that cannot be read (-EACCES or, without CAP_SYS_RAWIO, -EPERM; -ENOENT
+ * where the kernel's module msr is not loaded; -EINVAL without a path).  Copies the arrays and the paths.
+ */
+struct pc_msr_register {
+    const char *const *paths;
+    size_t path_count;
+    uint32_t number;
+};
+int pc_source_msr_open(struct pc_source **out, const struct pc_msr_register *registers, size_t count);
+
+/* One reading of all 64 bits of a register, such as the unit register; 0 or the errors above. */
+int pc_msr_read(const char *path, uint32_t number, uint64_t *value);
 
 /*
  * proc: CPU time in clock ticks, from the folder `root` ("/proc").  Counter 0 is the machine's busy time (user,

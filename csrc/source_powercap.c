@@ -1,6 +1,7 @@
 /* source_powercap: energy counters of the kernel's powercap class, files kept open; see source.h. */
 #include <errno.h>
 #include <fcntl.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -8,13 +9,8 @@
 
 #include "source.h"
 
-/* How many readings in a row may fail, or show the same value, before the file itself is looked at. */
-#define PATIENCE 1000u
-
 struct zone {
     int fd;
-    unsigned suspicious; /* readings in a row that failed or changed nothing */
-    uint64_t last;
     char *path;
 };
 
@@ -68,38 +64,27 @@ static int reopen(struct zone *zone)
 }
 
 /* A removed file on a file system other than sysfs goes on answering with its last words. */
-static int still_there(const struct zone *zone)
+static bool still_there(const struct zone *zone)
 {
     struct stat status;
-    if (fstat(zone->fd, &status) < 0)
-        return -errno;
-    return status.st_nlink == 0 ? -ENODEV : 0;
+    return fstat(zone->fd, &status) == 0 && status.st_nlink > 0;
 }
 
 static int powercap_read(struct pc_source *source, size_t index, uint64_t *raw)
 {
+    const struct zone *zone = &((struct powercap *)source)->zones[index];
+    return zone->fd < 0 ? -ENODEV : read_number(zone->fd, raw);
+}
+
+static void powercap_renew(struct pc_source *source, size_t index)
+{
     struct zone *zone = &((struct powercap *)source)->zones[index];
-    int error = zone->fd < 0 ? -ENODEV : read_number(zone->fd, raw);
-
-    if (error == 0 && *raw != zone->last) {
-        zone->last = *raw;
-        zone->suspicious = 0;
-        return 0;
-    }
-    if (++zone->suspicious < PATIENCE)
-        return error;
-
-    zone->suspicious = 0;
-    if (error == 0)
-        error = still_there(zone);
-    if (error == 0)
-        return 0;
-    if (reopen(zone) == 0)
-        return read_number(zone->fd, raw);
-    if (zone->fd >= 0)
-        close(zone->fd);
+    uint64_t ignored;
+    bool good = zone->fd >= 0 && read_number(zone->fd, &ignored) == 0 && still_there(zone);
+    if (good || reopen(zone) == 0 || zone->fd < 0)
+        return;
+    close(zone->fd);
     zone->fd = -1;
-    return error;
 }
 
 static void powercap_close(struct pc_source *source)
@@ -118,7 +103,7 @@ int pc_source_powercap_open(struct pc_source **out, const char *const *paths, si
     struct powercap *powercap = calloc(1, sizeof *powercap + count * sizeof powercap->zones[0]);
     if (powercap == NULL)
         return -ENOMEM;
-    powercap->source = (struct pc_source){.read = powercap_read, .close = powercap_close};
+    powercap->source = (struct pc_source){.read = powercap_read, .renew = powercap_renew, .close = powercap_close};
 
     int error = 0;
     for (size_t i = 0; i < count && error == 0; i++) {

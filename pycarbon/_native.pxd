@@ -57,19 +57,53 @@ cdef extern from "source.h" nogil:
         int (*read)(pc_source *source, size_t index, uint64_t *raw) noexcept nogil
         void (*close)(pc_source *source) noexcept nogil
         size_t count
+    struct pc_perf_event:
+        uint32_t type
+        uint64_t config
+        int32_t cpu
+    struct pc_msr_register:
+        const char *const *paths
+        size_t path_count
+        uint32_t number
     int pc_source_powercap_open(pc_source **out, const char *const *paths, size_t count)
+    int pc_source_perf_open(pc_source **out, const pc_perf_event *events, size_t count)
+    int pc_source_msr_open(pc_source **out, const pc_msr_register *registers, size_t count)
+    int pc_msr_read(const char *path, uint32_t number, uint64_t *value)
     int pc_source_proc_open(pc_source **out, const char *root)
     void pc_source_proc_follow(pc_source *source, pid_t pid)
     int pc_source_proc_adopt(pc_source *source)
     int pc_source_replay_open(pc_source **out, const pc_clock *clock, const int64_t *time_ns,
                               const uint64_t *raw, const int32_t *error, size_t count)
 
-cdef extern from "sampler.h" nogil:
+cdef extern from "phase.h" nogil:
+    struct pc_phase:
+        double period_ns
+        double jitter_ns
+        uint64_t met
+        uint64_t late
+        uint64_t empty
+
+cdef extern from "channel.h" nogil:
     struct pc_channel:
         pc_source *source
         size_t index
         uint16_t id
+        int64_t every_ns
         pc_counter counter
+        pc_phase phase
+
+cdef extern from "place.h" nogil:
+    enum pc_priority:
+        pass
+    struct pc_place:
+        const int32_t *cpus
+        size_t cpu_count
+        pc_priority priority
+    struct pc_place_grant:
+        int32_t cpus
+        int32_t priority
+
+cdef extern from "sampler.h" nogil:
     struct pc_sampler_settings:
         const pc_clock *clock
         pc_ring *ring
@@ -78,10 +112,12 @@ cdef extern from "sampler.h" nogil:
         int64_t period_ns
         int64_t gap_ns
         int64_t max_duty_ppm
+        pc_place place
     struct pc_sampler:
         pass
     int pc_sampler_create(pc_sampler **out, const pc_sampler_settings *settings)
     int pc_sampler_start(pc_sampler *sampler)
+    pc_place_grant pc_sampler_granted(const pc_sampler *sampler)
     int pc_sampler_stop(pc_sampler *sampler)
     int64_t pc_sampler_cpu_ns(pc_sampler *sampler)
     void pc_sampler_free(pc_sampler *sampler)

@@ -26,6 +26,14 @@ def clock_anchor():
     return anchor.monotonic_ns, anchor.realtime_ns, anchor.boottime_ns, anchor.uncertainty_ns
 
 
+def read_msr(path, uint32_t number):
+    """All 64 bits of a model-specific register, read once from a device file; OSError where it cannot be."""
+    cdef uint64_t value = 0
+    cdef bytes name = os.fsencode(path)
+    check(pc_msr_read(name, number, &value), f"register {number:#x} of {path}")
+    return value
+
+
 cdef class Ring:
     """A ring of edges in the pages of a file; see csrc/ring.h."""
 
@@ -87,7 +95,7 @@ cdef class Ring:
 
 
 cdef class Source:
-    """A way to read counters; see csrc/source.h.  Made by powercap(), proc() or replay()."""
+    """A way to read counters; see csrc/source.h.  Made by its static methods."""
 
     cdef pc_source *source
 
@@ -112,6 +120,56 @@ cdef class Source:
         finally:
             free(raw_names)
         check(code, ", ".join(map(str, paths)))
+        return self
+
+    @staticmethod
+    def perf(events):
+        """Perf events (type, config, CPU), each in its own unit; OSError with the first that cannot be opened."""
+        cdef Source self = Source()
+        cdef size_t count = len(events), i
+        cdef pc_perf_event *raw_events = <pc_perf_event *>calloc(count or 1, sizeof(pc_perf_event))
+        cdef int code
+        if raw_events == NULL:
+            raise MemoryError
+        try:
+            for i, (event_type, config, cpu) in enumerate(events):
+                raw_events[i].type = event_type
+                raw_events[i].config = config
+                raw_events[i].cpu = cpu
+            code = pc_source_perf_open(&self.source, raw_events, count)
+        finally:
+            free(raw_events)
+        check(code, ", ".join([f"event {config:#x} of PMU {kind} on CPU {cpu}" for kind, config, cpu in events]))
+        return self
+
+    @staticmethod
+    def msr(registers):
+        """The low halves of registers (paths, number), each in the first of its paths that can be read.
+
+        OSError with the first that cannot be read from any.
+        """
+        cdef Source self = Source()
+        cdef size_t count = len(registers), i, path, path_count = sum([len(paths) for paths, _ in registers])
+        cdef list names = [os.fsencode(each) for paths, _ in registers for each in paths]
+        cdef const char **raw_names = <const char **>calloc(path_count or 1, sizeof(char *))
+        cdef pc_msr_register *raw_registers = <pc_msr_register *>calloc(count or 1, sizeof(pc_msr_register))
+        cdef int code
+        try:
+            if raw_names == NULL or raw_registers == NULL:
+                raise MemoryError
+            for path in range(path_count):
+                raw_names[path] = names[path]
+            path = 0
+            for i, (paths, number) in enumerate(registers):
+                raw_registers[i].paths = raw_names + path
+                raw_registers[i].path_count = len(paths)
+                raw_registers[i].number = number
+                path += len(paths)
+            code = pc_source_msr_open(&self.source, raw_registers, count)
+        finally:
+            free(raw_registers)
+            free(raw_names)
+        check(code, ", ".join([f"register {number:#x} of {' or '.join(map(str, paths))}" for paths, number in registers]))
         return self
 
     @staticmethod
@@ -155,32 +213,42 @@ cdef class Source:
 cdef class Sampler:
     """A thread that pushes every change of some counters into a ring; see csrc/sampler.h.
 
-    `channels` are tuples (source, index, id, range, max_per_s).
+    `channels` are tuples (source, index, id, range, max_per_s, every_ns); a `period_ns` of 0 looks at edges. The
+    thread runs on those of `cpus` that it may use, and `priority` is a pc_priority.
     """
 
     cdef pc_sampler *sampler
     cdef pc_channel *channels
+    cdef size_t channel_count
+    cdef int32_t *cpus
     cdef list sources
     cdef readonly Ring ring
     cdef object pid
 
-    def __cinit__(self, Ring ring not None, channels, *, int64_t period_ns, int64_t gap_ns, int64_t max_duty_ppm=0):
+    def __cinit__(self, Ring ring not None, channels, *, int64_t period_ns, int64_t gap_ns, int64_t max_duty_ppm=0,
+                  cpus=(), int priority=0):
         cdef pc_sampler_settings settings
         cdef Source source
         cdef size_t i
+        memset(&settings, 0, sizeof(settings))
         self.ring = ring
         self.sources = [channel[0] for channel in channels]
+        self.channel_count = len(channels)
         self.channels = <pc_channel *>calloc(len(channels) or 1, sizeof(pc_channel))
-        if self.channels == NULL:
+        self.cpus = <int32_t *>calloc(len(cpus) or 1, sizeof(int32_t))
+        if self.channels == NULL or self.cpus == NULL:
             raise MemoryError
-        for i, (source, index, identity, counter_range, max_per_s) in enumerate(channels):
+        for i, (source, index, identity, counter_range, max_per_s, every_ns) in enumerate(channels):
             if index >= source.source.count:
                 raise IndexError(index)
             self.channels[i].source = source.source
             self.channels[i].index = index
             self.channels[i].id = identity
+            self.channels[i].every_ns = every_ns
             self.channels[i].counter.range = counter_range
             self.channels[i].counter.max_per_s = max_per_s
+        for i, cpu in enumerate(cpus):
+            self.cpus[i] = cpu
         settings.clock = pc_clock_monotonic()
         settings.ring = &ring.ring
         settings.channels = self.channels
@@ -188,12 +256,21 @@ cdef class Sampler:
         settings.period_ns = period_ns
         settings.gap_ns = gap_ns
         settings.max_duty_ppm = max_duty_ppm
+        settings.place.cpus = self.cpus
+        settings.place.cpu_count = len(cpus)
+        settings.place.priority = <pc_priority>priority
         check(pc_sampler_create(&self.sampler, &settings))
 
     def start(self):
-        """Start the thread."""
-        check(pc_sampler_start(self.sampler))
+        """Start the thread. Returns the errnos of what it was refused, 0 where it was not: its CPUs, its priority."""
+        cdef int code
+        cdef pc_place_grant grant
+        with nogil:
+            code = pc_sampler_start(self.sampler)
+        check(code)
         self.pid = os.getpid()
+        grant = pc_sampler_granted(self.sampler)
+        return grant.cpus, grant.priority
 
     def stop(self):
         """Let the thread look once more and join it; nothing in a process forked after start()."""
@@ -208,6 +285,20 @@ cdef class Sampler:
         """CPU time the thread has used so far."""
         return pc_sampler_cpu_ns(self.sampler)
 
+    def looks(self):
+        """After stop(): for each channel what was learned and how looks ended, in ns and counts."""
+        cdef size_t i
+        return [
+            {
+                "period_ns": self.channels[i].phase.period_ns,
+                "jitter_ns": self.channels[i].phase.jitter_ns,
+                "met": self.channels[i].phase.met,
+                "late": self.channels[i].phase.late,
+                "empty": self.channels[i].phase.empty,
+            }
+            for i in range(self.channel_count)
+        ]
+
     def __dealloc__(self):
         if self.pid is not None:
             if self.pid != os.getpid():
@@ -216,3 +307,4 @@ cdef class Sampler:
                 pc_sampler_stop(self.sampler)
         pc_sampler_free(self.sampler)
         free(self.channels)
+        free(self.cpus)

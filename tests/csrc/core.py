@@ -26,7 +26,22 @@ FLAVOUR = os.environ.get("PYCARBON_TEST_FLAVOUR", "plain")
 CACHE = REPOSITORY / ".cache" / "tests"
 
 # Declared before use.  A header that is missing here is built, but its functions cannot be called from tests.
-HEADERS = ("edge.h", "clock.h", "ring.h", "counter.h", "source.h", "sampler.h")
+HEADERS = (
+    "edge.h",
+    "clock.h",
+    "ring.h",
+    "counter.h",
+    "source.h",
+    "needs.h",
+    "phase.h",
+    "channel.h",
+    "watch.h",
+    "budget.h",
+    "place.h",
+    "turns.h",
+    "sampler.h",
+)
+OUR_HEADERS = ("threads.h", "simulated.h")
 
 STANDARD = ("-std=c11", "-D_GNU_SOURCE", "-O1", "-g", "-pthread", "-fPIC")
 STRICT = ("-Wall", "-Wextra", "-Werror", "-Wconversion", "-Wshadow", "-Wpedantic")
@@ -58,12 +73,12 @@ def compile_c(source: Path, target: Path, *flags: str) -> None:
 
 def build() -> Path:
     """Compile the module once per state of sources, flags and Python."""
-    headers = [CSRC / name for name in HEADERS] + [HERE / "threads.h"]
-    sources = [*sorted(CSRC.glob("*.c")), HERE / "threads.c"]
+    headers = [CSRC / name for name in HEADERS] + [HERE / name for name in OUR_HEADERS]
+    sources = [*sorted(CSRC.glob("*.c")), *(HERE / name.replace(".h", ".c") for name in OUR_HEADERS)]
     digest = hashlib.sha256(
         repr((STANDARD, STRICT, LENIENT, SANITIZE[FLAVOUR], sys.version, cffi.__version__)).encode()
     )
-    for path in (*sorted(CSRC.glob("*.[ch]")), *sorted(HERE.glob("threads.*")), HERE / "core.py"):
+    for path in (*sorted(CSRC.glob("*.[ch]")), *sorted(HERE.glob("[st]*.[ch]")), HERE / "core.py"):
         digest.update(path.name.encode() + path.read_bytes())
     name = "pycarbon_core_for_tests"
     folder = CACHE / digest.hexdigest()[:16]
@@ -87,7 +102,8 @@ def build() -> Path:
         ffi.emit_c_code(str(glue))
         includes = [f"-I{path}" for path in (CSRC, HERE, *map(sysconfig.get_path, ("include", "platinclude")))]
         subprocess.run(
-            ["gcc", "-shared", *LENIENT, *SANITIZE[FLAVOUR], *includes, glue, *objects, "-o", unfinished], check=True
+            ["gcc", "-shared", *LENIENT, *SANITIZE[FLAVOUR], *includes, glue, *objects, "-o", unfinished, "-lm"],
+            check=True,
         )
         unfinished.replace(module)
     return module

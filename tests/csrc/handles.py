@@ -25,18 +25,16 @@ class Edge(NamedTuple):
 
 
 class FakeClock:
-    """Stands still unless moved; each look at it takes `reading_ns`."""
+    """Stands still unless moved; each look at it takes `reading_ns`.  With `sleeps`, suspends took `asleep_ns`."""
 
-    def __init__(self, now_ns: int = 0, reading_ns: int = 0) -> None:
-        self.now_ns, self.reading_ns = now_ns, reading_ns
-        now_ns_type = dict(ffi.typeof("struct pc_clock").fields)["now_ns"].type
-        self._callback = ffi.callback(now_ns_type, self._read)  # lives as long as this object
-        self.pointer = ffi.new("struct pc_clock *", {"now_ns": self._callback})
+    def __init__(self, now_ns: int = 0, reading_ns: int = 0, sleeps: bool = False) -> None:
+        self.clock = ffi.new("struct test_clock *")
+        lib.test_clock_init(self.clock, now_ns, reading_ns, sleeps)
+        self.pointer = ffi.addressof(self.clock, "clock")
 
-    def _read(self, _: Any) -> int:
-        now_ns = self.now_ns
-        self.now_ns += self.reading_ns
-        return now_ns
+    now_ns = property(lambda self: self.clock.now_ns, lambda self, ns: setattr(self.clock, "now_ns", ns))
+    reading_ns = property(lambda self: self.clock.reading_ns, lambda self, ns: setattr(self.clock, "reading_ns", ns))
+    asleep_ns = property(lambda self: self.clock.asleep_ns, lambda self, ns: setattr(self.clock, "asleep_ns", ns))
 
 
 def c_path(path: Path | None) -> Any:
@@ -111,6 +109,16 @@ def read_error(source: Any, index: int = 0) -> str | None:
     return None if code == 0 else errno.errorcode[-code]
 
 
+def renew(source: Any, index: int = 0) -> None:
+    """What the sampler does about once a second with a counter that fails or shows nothing new."""
+    source.renew(source, index)
+
+
+def open_files() -> list[str]:
+    """What this process has open, by name."""
+    return sorted(str(fd.readlink()) for fd in Path("/proc/self/fd").iterdir() if fd.is_symlink())
+
+
 @contextmanager
 def created_sampler(
     ring: Any,
@@ -120,13 +128,18 @@ def created_sampler(
     period_ns: int,
     gap_ns: int,
     max_duty_ppm: int = 0,
+    every_ns: Sequence[int] = (),
+    cpus: Sequence[int] = (),
+    priority: int = 0,
     **counter: int,
 ) -> Iterator[Any]:
     """A sampler of counter 0 of each of `sources`; channel i has id i.  Its thread is stopped at the end."""
     channels = ffi.new("struct pc_channel[]", len(sources))
+    places = ffi.new("int32_t[]", list(cpus))
     for identity, source in enumerate(sources):
         channels[identity].source = source
         channels[identity].id = identity
+        channels[identity].every_ns = every_ns[identity] if every_ns else 0
         for name, value in counter.items():
             setattr(channels[identity].counter, name, value)
     settings = ffi.new(
@@ -139,6 +152,7 @@ def created_sampler(
             "period_ns": period_ns,
             "gap_ns": gap_ns,
             "max_duty_ppm": max_duty_ppm,
+            "place": {"cpus": places, "cpu_count": len(cpus), "priority": priority},
         },
     )
     out = ffi.new("struct pc_sampler **")

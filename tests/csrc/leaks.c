@@ -42,8 +42,53 @@ static void powercap(const char *folder)
     uint64_t raw;
     expect(pc_source_powercap_open(&source, (const char *[]){there, there}, 2) == 0, "powercap opens");
     expect(source->read(source, 1, &raw) == 0 && raw == 1, "powercap reads");
+    expect(unlink(there) == 0, "the file is removed");
+    source->renew(source, 0);
+    expect(source->read(source, 0, &raw) != 0, "which is noticed");
+    file = fopen(there, "w");
+    expect(file != NULL && fputs("2\n", file) >= 0 && fclose(file) == 0, "it comes back");
+    for (size_t i = 0; i < 2; i++)
+        source->renew(source, i);
+    expect(source->read(source, 0, &raw) == 0 && raw == 2, "and is read");
     source->close(source);
     expect(pc_source_powercap_open(&source, (const char *[]){there, absent, there}, 3) != 0, "an absent file is said");
+    free(there);
+    free(absent);
+}
+
+static void perf(void)
+{
+    struct pc_source *source;
+    struct pc_perf_event clock = {.type = 1}, absent = {.type = UINT32_MAX}; /* the first where it is allowed */
+    if (pc_source_perf_open(&source, (struct pc_perf_event[]){clock, clock}, 2) == 0) {
+        source->renew(source, 0);
+        source->close(source);
+    }
+    expect(pc_source_perf_open(&source, (struct pc_perf_event[]){clock, absent}, 2) != 0, "an absent event is said");
+}
+
+static void msr(const char *folder)
+{
+    char *there = path_in(folder, "msr");
+    char *absent = path_in(folder, "absent");
+    FILE *file = fopen(there, "w");
+    expect(file != NULL && fputs("12345678", file) >= 0 && fclose(file) == 0, "a register is written");
+
+    struct pc_source *source;
+    uint64_t raw;
+    struct pc_msr_register good = {.paths = (const char *[]){absent, there}, .path_count = 2};
+    struct pc_msr_register bad = {.paths = (const char *[]){absent, absent}, .path_count = 2};
+    expect(pc_source_msr_open(&source, (struct pc_msr_register[]){good, good}, 2) == 0, "msr opens");
+    expect(source->read(source, 1, &raw) == 0, "msr reads");
+    expect(truncate(there, 0) == 0 && source->read(source, 1, &raw) != 0, "a register that is gone is said");
+    source->renew(source, 1);
+    file = fopen(there, "w");
+    expect(file != NULL && fputs("12345678", file) >= 0 && fclose(file) == 0, "it comes back");
+    source->renew(source, 1);
+    expect(source->read(source, 1, &raw) == 0, "and is read");
+    source->close(source);
+    expect(pc_source_msr_open(&source, (struct pc_msr_register[]){good, bad, good}, 3) != 0, "no path is said");
+    expect(pc_msr_read(there, 0, &raw) == 0 && pc_msr_read(absent, 0, &raw) != 0, "a register is read once");
     free(there);
     free(absent);
 }
@@ -86,7 +131,12 @@ static void sampler(const char *folder)
         expect(pc_sampler_start(made) == 0 && pc_sampler_stop(made) == 0, "it starts and stops");
     pc_sampler_free(made);
     settings.period_ns = 0;
-    expect(pc_sampler_create(&made, &settings) != 0, "a period of 0 is said");
+    expect(pc_sampler_create(&made, &settings) == 0, "one that looks at edges, too");
+    for (int i = 0; i < 3; i++)
+        expect(pc_sampler_start(made) == 0 && pc_sampler_stop(made) == 0, "which starts and stops");
+    pc_sampler_free(made);
+    settings.period_ns = -1;
+    expect(pc_sampler_create(&made, &settings) != 0, "a negative period is said");
     source->close(source);
     pc_ring_close(&ring);
     free(path);
@@ -96,6 +146,8 @@ int main(int count, char **arguments)
 {
     expect(count == 2, "one argument, a folder");
     powercap(arguments[1]);
+    perf();
+    msr(arguments[1]);
     proc(arguments[1]);
     sampler(arguments[1]);
     return 0;

@@ -1,8 +1,9 @@
 """The clock is CLOCK_MONOTONIC, and an anchor ties it to the others within its uncertainty."""
 
+import threading
 import time
 
-from core import lib
+from core import ffi, lib
 
 
 def test_monotonic_is_clock_monotonic():
@@ -39,3 +40,24 @@ def test_an_anchor_holds_within_its_uncertainty():
     # Two clocks read one after the other, each bracketed by half the uncertainty on either side; 1 ns of rounding.
     widest_ns = max(anchor.uncertainty_ns for anchor in anchors)
     assert max(suspended_ns) - min(suspended_ns) <= widest_ns + 1
+
+
+def test_the_monotonic_clock_knows_boottime():
+    clock = lib.pc_clock_monotonic()
+    before_ns = time.clock_gettime_ns(time.CLOCK_BOOTTIME)
+    boottime_ns = clock.boottime_ns(clock)
+    assert before_ns <= boottime_ns <= time.clock_gettime_ns(time.CLOCK_BOOTTIME)
+
+
+def test_the_threads_clock_counts_the_cpu_time_of_whoever_asks():
+    clock = lib.pc_clock_thread_cpu()
+    assert clock.boottime_ns == ffi.NULL
+    before_ns = time.clock_gettime_ns(time.CLOCK_THREAD_CPUTIME_ID)
+    used_ns = clock.now_ns(clock)
+    assert before_ns <= used_ns <= time.clock_gettime_ns(time.CLOCK_THREAD_CPUTIME_ID)
+    # another thread begins anew
+    others: list[int] = []
+    thread = threading.Thread(target=lambda: others.append(clock.now_ns(clock)))
+    thread.start()
+    thread.join()
+    assert 0 < others[0] <= time.clock_gettime_ns(time.CLOCK_PROCESS_CPUTIME_ID) - used_ns

@@ -118,3 +118,30 @@ def test_a_reset_after_a_standstill_is_recognised():
         counter.update(100_000_000_000, second * SECOND_NS)
     # WHEN a millisecond later it is 0, THEN 162 kJ in that millisecond are not believed
     assert counter.update(0, 3599 * SECOND_NS + 1_000_000) == (RESET, 0)
+
+
+def test_what_rose_while_the_machine_slept_is_believed_as_far_as_the_sleep_explains_it():
+    for asleep_s, step in [(0, RESET), (10, RESET), (3600, DIFFERENCE)]:
+        counter = Counter(RAPL_RANGE_UJ, MAX_POWER_UW)
+        counter.update(0, 0)
+        counter.counter.asleep_ns += asleep_s * SECOND_NS
+        assert counter.update(100_000_000_000, SECOND_NS)[0] == step
+
+
+@given(st.integers(0, 10**6), st.integers(1, 10**6))
+def test_a_fall_over_a_sleep_is_a_reset_however_long_that_was(asleep_s, fall):
+    # GIVEN a range so small that a sleep of hours would take it round at any power
+    counter = Counter(200_000_000_000, MAX_POWER_UW)
+    counter.update(10**6, 0)
+    counter.counter.asleep_ns += asleep_s * SECOND_NS
+    assert counter.update(10**6 - fall, SECOND_NS) == (RESET, 0)
+
+
+def test_a_sleep_explains_the_next_change_only():
+    counter = Counter(RAPL_RANGE_UJ, MAX_POWER_UW)
+    counter.update(0, 0)
+    counter.counter.asleep_ns += 3600 * SECOND_NS
+    # a counter may be read on waking before it is updated
+    assert counter.update(0, SECOND_NS) == (SAME, 0)
+    assert counter.update(100_000_000_000, 2 * SECOND_NS) == (DIFFERENCE, 100_000_000_000)
+    assert counter.update(200_000_000_000, 3 * SECOND_NS) == (RESET, 0)

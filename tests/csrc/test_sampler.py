@@ -211,7 +211,7 @@ def test_one_stalled_look_does_not_end_the_sampling_in_silence(stalled_ns):
 
 
 @pytest.mark.parametrize(
-    ("period_ns", "gap_ns"), [(0, 1), (1, 0), (-1, 1), (1, -1), (24 * HOUR_NS + 1, 1), (2**63 - 1, 1)]
+    ("period_ns", "gap_ns"), [(0, 0), (1, 0), (-1, 1), (1, -1), (24 * HOUR_NS + 1, 1), (2**63 - 1, 1)]
 )
 def test_a_period_or_gap_that_is_no_good_is_refused(period_ns, gap_ns):
     wanted = ffi.new("struct pc_sampler_settings *", {"period_ns": period_ns, "gap_ns": gap_ns})
