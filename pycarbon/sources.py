@@ -1,72 +1,50 @@
-"""What can be read on this machine, and for what cannot, what to type."""
+"""What can be read on this machine, through which source, and for what cannot, what to type.
+
+Three sources may show one domain. It is read through perf where that is possible, else powercap, else MSR: perf is
+the cheapest to read and never wraps, and both know better than we which unit a register has.
+"""
 
 from __future__ import annotations
 
-import re
+import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from fractions import Fraction
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pycarbon import domains, machine, model
-from pycarbon.errors import SourceError
-from pycarbon.run import MACHINE_CPU, MAX_RAW, PROCESS_CPU, Channel
+from pycarbon import domains, machine, model, source_msr, source_perf, source_powercap
+from pycarbon.counters import EVERY, Counter, Obstacle, Roots
+from pycarbon.run import MACHINE_CPU, PROCESS_CPU, Channel
 
 if TYPE_CHECKING:
     from pycarbon._native import Source
 
-MICROJOULE = Fraction(1, 1_000_000)
+__all__ = ["MAX_PLAUSIBLE_POWER_W", "Counter", "Discovery", "Obstacle", "Roots", "discover", "open_counters", "probe"]
+
 MAX_PLAUSIBLE_POWER_W = 20_000
 """No domain of one machine takes more: a counter that says so was reset. (Large servers stay below 15 kW.)"""
 
-_ZONE = re.compile(r"(?P<control>intel-rapl(?:-mmio)?):(?P<numbers>\d+(?::\d+)*)")
-READABLE_BY_ALL = "sudo chmod a+r /sys/class/powercap/*/energy_uj"
-"""Until the next boot. It is 0400 since 2020 because fine-grained energy can betray secrets (CVE-2020-8694)."""
+CONTINUOUS_SHARE = 0.9
+"""A counter that more of the readings than that find changed, changes faster than it can be read."""
 
+PREFERENCE = ("perf", "powercap", "msr")
 
-@dataclass(frozen=True, slots=True)
-class Roots:
-    """Where the kernel's file trees hang; a test or an emulator has its own."""
-
-    sys: Path = Path("/sys")
-    proc: Path = Path("/proc")
-
-    @classmethod
-    def under(cls, folder: Path) -> Roots:
-        """Take `folder` for `/`; without a proc folder of its own it shares the real one."""
-        if not (folder / "sys").is_dir():
-            raise SourceError(f"{folder} has no folder sys in it, so it cannot stand for /")
-        proc = folder / "proc"
-        return cls(folder / "sys", proc if proc.is_dir() else Path("/proc"))
-
-
-@dataclass(frozen=True, slots=True)
-class Counter:
-    """An energy counter that can be read. `range_raw` is 0 where the kernel does not say when it wraps."""
-
-    source: str
-    domain: str
-    path: Path
-    unit: Fraction
-    range_raw: int
-    in_total: bool
-    remark: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Obstacle:
-    """Something that cannot be read: what, why, and what to type (empty where nothing helps)."""
-
-    source: str
-    what: str
-    remedy: str = ""
+_GOOD = {
+    "perf": "64 bits wide, no wraps",
+    "powercap": "the kernel knows its unit",
+    "msr": "its unit is from a table",
+}
 
 
 @dataclass(frozen=True, slots=True)
 class Discovery:
-    """What discover() found. `curves` are there for the domains that no counter covers."""
+    """What discover() found. `curves` are there for the domains that no counter covers.
+
+    `obstacles` are why something is missing from the figures. `alternatives` can be read and were not chosen,
+    `unused` cannot be and need not: both are doctor's to show.
+    """
 
     roots: Roots
     machine: machine.Machine
@@ -74,6 +52,8 @@ class Discovery:
     obstacles: tuple[Obstacle, ...]
     curves: tuple[model.PowerCurve, ...]
     cpu_time: bool
+    alternatives: tuple[Counter, ...] = ()
+    unused: tuple[Obstacle, ...] = ()
 
     @property
     def measured(self) -> bool:
@@ -84,14 +64,14 @@ class Discovery:
 
     def channels(self) -> list[Channel]:
         """Give the channel table of a run on this machine."""
-        rows: list[tuple[str, str, str, str, Fraction, int, bool]] = [
+        rows: list[tuple[object, ...]] = [
             (c.domain, c.source, "measured", "energy", c.unit, c.range_raw, c.in_total) for c in self.counters
         ]
         rows += [
             (curve.domain, "model", "modelled", "energy", Fraction(1), 0, not self.measured) for curve in self.curves
         ]
         if self.cpu_time:
-            tick_s = Fraction(1, machine.clock_ticks_per_s())
+            tick_s = Fraction(1) / machine.clock_ticks_per_s()
             rows += [
                 (domain, "proc", "measured", "cpu_time", tick_s, 0, False) for domain in (MACHINE_CPU, PROCESS_CPU)
             ]
@@ -103,18 +83,90 @@ def discover(roots: Roots | None = None) -> Discovery:
     roots = roots or Roots()
     facts = machine.identify(roots.proc, roots.sys)
     native = _native_obstacle()
-    counters, obstacles = ([], [native]) if native else _powercap(roots.sys, facts)
+    found: list[Counter] = []
+    obstacles: list[Obstacle] = [] if native is None else [native]
+    if native is None:
+        for source in (source_perf, source_powercap, source_msr):
+            some, why_not = source.find(roots, facts)
+            found += some
+            obstacles += why_not
+    counters, alternatives = choose(found, obstacles)
+    memory = any(counter.in_total and counter.domain.startswith("dram") for counter in counters)
+    counters = sorted(_with_stand_in(counters), key=lambda counter: not counter.in_total)
+    if counters and facts.vendor == "GenuineIntel" and source_msr.filters_energy(roots):
+        counters = [counter.remarked(source_msr.FILTERED) for counter in counters]
     cpu_time = native is None and (roots.proc / "stat").exists()
     if not cpu_time and native is None:
         obstacles.append(Obstacle("proc", f"{roots.proc / 'stat'} is not there: no CPU time, so no utilisation"))
-    curves = tuple(curve for curve in model.curves(facts) if not _is_covered(curve.domain, counters))
-    return Discovery(roots, facts, tuple(counters), tuple(obstacles), curves, cpu_time)
+    curves = tuple(
+        curve
+        for curve in model.curves(facts)
+        if not (memory if curve.domain == "ram" else _is_covered(curve.domain, counters))
+    )
+    needed, unused = _sorted_out(obstacles, counters)
+    return Discovery(
+        roots, facts, tuple(counters), tuple(needed), curves, cpu_time, tuple(alternatives), tuple(unused)
+    )
+
+
+def choose(found: list[Counter], obstacles: list[Obstacle]) -> tuple[list[Counter], list[Counter]]:
+    """Take each domain's counter from the most preferred source: the chosen, with the reason, and all others.
+
+    What one source shows as a package and another as its dies is the same thing: it is chosen once.
+    """
+    best: dict[str, Counter] = {}
+    for counter in sorted(found, key=_rank):
+        best.setdefault(counter.domain, counter)
+    for name, counter in list(best.items()):
+        whole = best.get(domains.whole(name))
+        if whole is None or whole is counter or "-die-" not in name or name.endswith("-mmio"):
+            continue
+        dies = [other for other in best if domains.whole(other) == whole.domain and "-die-" in other]
+        broken = any(
+            "-die-" in domain and domains.whole(domain) == whole.domain for o in obstacles for domain in o.domains
+        )
+        if broken or _rank(whole) <= min(_rank(best[die]) for die in dies):
+            del best[name]
+        else:
+            del best[whole.domain]
+    chosen = [replace(c, reason=_reason(c, found, obstacles)) for c in found if best.get(c.domain) is c]
+    return chosen, [counter for counter in found if best.get(counter.domain) is not counter]
+
+
+def _rank(counter: Counter) -> int:
+    return PREFERENCE.index(counter.source)
+
+
+def _reason(counter: Counter, found: list[Counter], obstacles: list[Obstacle]) -> str:
+    """Say why a counter was chosen: what kept the sources before its own from showing the domain."""
+    whys = []
+    for source in PREFERENCE[: _rank(counter)]:
+        if any(other.source == source and domains.whole(other.domain) == counter.domain for other in found):
+            continue
+        why = [o.what for o in obstacles if o.source == source and o.concerns(counter.domain)]
+        whys.append(why[0] if why else f"{source} does not show it")
+    return f"{counter.source}: {' and '.join(whys) or _GOOD[counter.source]}"
+
+
+def _sorted_out(obstacles: list[Obstacle], counters: list[Counter]) -> tuple[list[Obstacle], list[Obstacle]]:
+    """Part the obstacles by which something is missing from those that matter to nobody here."""
+    served = {counter.domain for counter in counters} | {domains.whole(counter.domain) for counter in counters}
+    total = any(counter.in_total and not counter.domain.startswith("dram") for counter in counters)
+    needed: list[Obstacle] = []
+    unused: list[Obstacle] = []
+    for obstacle in obstacles:
+        if EVERY in obstacle.domains:  # of several that are shut, opening the first is enough
+            matters = not total and not (obstacle.source == "msr" and needed)
+        elif obstacle.domains:
+            matters = any(name not in served and domains.whole(name) not in served for name in obstacle.domains)
+        else:
+            matters = True
+        (needed if matters and not obstacle.minor else unused).append(obstacle)
+    return needed, unused
 
 
 def _is_covered(domain: str, counters: list[Counter]) -> bool:
-    """Say whether counters tell what the model would estimate: a package's own or its dies', or any memory's."""
-    if domain == "ram":
-        return any(counter.domain.startswith("dram") for counter in counters)
+    """Say whether counters tell what the model would estimate of a package: its own, its dies' or the platform's."""
     return any(
         counter.in_total and (counter.domain in (domain, "psys") or counter.domain.startswith(f"{domain}-"))
         for counter in counters
@@ -129,28 +181,6 @@ def _native_obstacle() -> Obstacle | None:
     return None
 
 
-def _powercap(sys: Path, facts: machine.Machine) -> tuple[list[Counter], list[Obstacle]]:
-    folder = sys / "class" / "powercap"
-    try:
-        zones = sorted(entry for entry in folder.iterdir() if _ZONE.fullmatch(entry.name))
-    except OSError:
-        zones = []
-    if not zones:
-        return [], [_no_powercap(folder, facts)]
-    counters: list[Counter] = []
-    obstacles: list[Obstacle] = []
-    names = {zone.name: _read_text(zone / "name") for zone in zones}
-    for zone in zones:
-        found = _zone(zone, names)
-        if isinstance(found, Obstacle):
-            obstacles.append(found)
-        elif any(counter.domain == found.domain for counter in counters):
-            obstacles.append(Obstacle("powercap", f"{zone} repeats {found.domain}: not counted twice"))
-        else:
-            counters.append(found)
-    return _with_stand_in(_without_mirrored_dies(counters)), obstacles
-
-
 def _with_stand_in(counters: list[Counter]) -> list[Counter]:
     """Where no package counter can be read, let the package's mirror stand for it, or else the whole platform."""
     packages = [counter for counter in counters if counter.domain.startswith("package-")]
@@ -162,114 +192,63 @@ def _with_stand_in(counters: list[Counter]) -> list[Counter]:
         stands = {"psys"} if any(counter.domain == "psys" for counter in counters) else set()
         if stands:
             counters = [replace(counter, in_total=False) for counter in counters]
-    remark = "stands for the total: no package counter can be read"
     return [
-        replace(counter, in_total=True, remark=remark) if counter.domain in stands else counter
+        replace(counter, in_total=True, closely=True).remarked("stands for the total: no package counter can be read")
+        if counter.domain in stands
+        else counter
         for counter in counters
     ]
-
-
-def _zone(zone: Path, names: dict[str, str | None]) -> Counter | Obstacle:
-    match = _ZONE.fullmatch(zone.name)
-    assert match is not None
-    name = names[zone.name]
-    path = zone / "energy_uj"
-    if not name:
-        return Obstacle("powercap", f"{zone / 'name'} cannot be read: which domain it is stays unknown")
-    try:
-        text = path.read_text(encoding="ascii", errors="replace").strip()
-    except PermissionError:
-        return Obstacle("powercap", f"{path} is readable by root only", READABLE_BY_ALL)
-    except OSError as error:
-        return Obstacle("powercap", f"{path} cannot be read: {error.strerror}")
-    if _number(text) is None:
-        return Obstacle("powercap", f"{path} holds {text[:20]!r} where a number belongs: a fault of its driver")
-    range_raw = _number(_read_text(zone / "max_energy_range_uj")) or 0
-    parent = names.get(f"{match['control']}:{match['numbers'].rpartition(':')[0]}")
-    domain = domains.from_powercap(name, parent, match["control"])
-    remark = "" if range_raw else "its range is not known: a wrap would be a gap"
-    return Counter("powercap", domain, path, MICROJOULE, range_raw, domains.is_part_of_total(domain), remark)
-
-
-def _without_mirrored_dies(counters: list[Counter]) -> list[Counter]:
-    """Leave out of the total a die whose counter shows the same as another die's of its package.
-
-    Two counters that run on their own stand within a joule of each other about once in 10^5 machines.
-    """
-    kept: list[Counter] = []
-    first_of: dict[str, int] = {}
-    for counter in counters:
-        package, _, die = counter.domain.partition("-die-")
-        if die and counter.in_total:
-            value = _number(_read_text(counter.path)) or 0
-            if package in first_of and abs(first_of[package] - value) < 1_000_000:
-                counter = replace(counter, in_total=False, remark="a mirror of the package's first die")
-            first_of.setdefault(package, value)
-        kept.append(counter)
-    return kept
-
-
-def _no_powercap(folder: Path, facts: machine.Machine) -> Obstacle:
-    if facts.arch not in ("x86_64", "i686", "AMD64"):
-        return Obstacle("powercap", f"{facts.arch} has no RAPL counters")
-    if facts.hypervisor:
-        return Obstacle(
-            "powercap",
-            "a virtual machine, which sees no energy counters",
-            "run on bare metal",
-        )
-    if facts.container:
-        return Obstacle(
-            "powercap",
-            f"this container does not see {folder}",
-            "docker run --security-opt systempaths=unconfined -v /sys/class/powercap:/sys/class/powercap:ro ...",
-        )
-    return Obstacle("powercap", f"{folder} holds no zone: the driver is not loaded", "sudo modprobe intel_rapl_msr")
-
-
-def _read_text(path: Path) -> str | None:
-    try:
-        return path.read_text(encoding="ascii", errors="replace").strip()
-    except OSError:
-        return None
-
-
-def _number(text: str | None) -> int | None:
-    """Read what a counter's file holds; None where that is no number below MAX_RAW."""
-    if text is None or re.fullmatch("[0-9]{1,19}", text) is None or int(text) >= MAX_RAW:
-        return None
-    return int(text)
 
 
 def open_counters(counters: tuple[Counter, ...]) -> tuple[list[tuple[Counter, Source]], list[Obstacle]]:
     """Open each counter for a sampler; one that can no longer be opened becomes an obstacle, the rest go on."""
     opened: list[tuple[Counter, Source]] = []
     obstacles: list[Obstacle] = []
-    if not counters:  # also where there is no compiled core
-        return opened, obstacles
-    from pycarbon import _native
-
     for counter in counters:
         try:
-            opened.append((counter, _native.Source.powercap([counter.path])))
+            opened.append((counter, counter.address.open()))
         except OSError as error:
-            obstacles.append(Obstacle(counter.source, f"{counter.path} cannot be opened: {error.strerror}"))
+            obstacles.append(Obstacle(counter.source, f"{counter.address} cannot be opened: {error.strerror}"))
     return opened, obstacles
 
 
 @dataclass(frozen=True, slots=True)
 class Probe:
-    """What reading a counter takes, measured now. `period_s` is None where the counter never moved."""
+    """What reading a counter takes, measured now. `period_s` is None where the counter never moved.
+
+    One that is never seen standing has no period: `continuous`.
+    """
 
     cost_s: float
     period_s: float | None
+    continuous: bool = False
 
 
 def probe(counter: Counter, for_s: float = 0.1, now_ns: Callable[[], int] = time.monotonic_ns) -> Probe:
-    """Read a counter over and over for `for_s` seconds: what one reading costs, how often the value changes."""
-    from pycarbon import _native
+    """Read a counter over and over for `for_s` seconds: what one reading costs, how often the value changes.
 
-    source = _native.Source.powercap([counter.path])
+    From where a sampler would: elsewhere a reading interrupts another CPU, and costs ten times as much.
+    """
+    source = counter.address.open()
+    with _near(counter):
+        return _probe(source, for_s, now_ns)
+
+
+@contextmanager
+def _near(counter: Counter) -> Iterator[None]:
+    """Move this thread to the counter's CPUs, as far as it may go there."""
+    if not hasattr(os, "sched_getaffinity"):
+        yield
+        return
+    before = os.sched_getaffinity(0)
+    try:
+        os.sched_setaffinity(0, before & counter.near or before)
+        yield
+    finally:
+        os.sched_setaffinity(0, before)
+
+
+def _probe(source: Source, for_s: float, now_ns: Callable[[], int]) -> Probe:
     start_ns = now_ns()
     last, changes, reads, first_ns, last_ns = source.read(0), 0, 1, start_ns, start_ns
     while (time_ns := now_ns()) < start_ns + for_s * 1e9:
@@ -279,5 +258,7 @@ def probe(counter: Counter, for_s: float = 0.1, now_ns: Callable[[], int] = time
             if changes == 0:
                 first_ns = time_ns
             last, last_ns, changes = value, time_ns, changes + 1
-    period_s = (last_ns - first_ns) / (changes - 1) / 1e9 if changes > 1 else None
-    return Probe((now_ns() - start_ns) / reads / 1e9, period_s)
+    cost_s = (now_ns() - start_ns) / reads / 1e9
+    if reads > 2 and changes > reads * CONTINUOUS_SHARE:
+        return Probe(cost_s, None, continuous=True)
+    return Probe(cost_s, (last_ns - first_ns) / (changes - 1) / 1e9 if changes > 1 else None)

@@ -4,21 +4,49 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
+import re
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from pycarbon.agreement import Agreement
+    from pycarbon.sources import Counter, Obstacle
+
+_SHOWN_BY_NONE = re.compile(r"(\w+ does not show it( and )?)+")
+"""A reason that tells a reader nothing: there was no choice."""
 
 
 def prepare_parser(parser: argparse.ArgumentParser) -> None:
     """Describe the arguments."""
-    parser.epilog = "example: pycarbon doctor --json"
+    parser.epilog = (
+        "example: pycarbon doctor --compare --seconds 5\n\n"
+        "--compare ends with status 1 where two sources of one domain disagree."
+    )
     parser.add_argument("--json", action="store_true", help="print it as JSON")
     parser.add_argument("--root", type=Path, metavar="DIR", help="look for counters under DIR/sys instead of /sys")
+    parser.add_argument(
+        "--compare", action="store_true", help="record each domain that two sources show through both: do they agree?"
+    )
+    parser.add_argument(
+        "--seconds", type=_seconds, default=2.0, metavar="S", help="for how long --compare records (default 2)"
+    )
+
+
+def _seconds(text: str) -> float:
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = 0.0
+    if not 0.01 <= seconds <= 3600:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number of seconds from 0.01 to 3600")
+    return seconds
 
 
 def examine(root: Path | None) -> dict[str, Any]:
     """Look at this machine: the sources and their cost and period now, the obstacles, the settings."""
-    from pycarbon import intensity, settings
+    from pycarbon import domains, intensity, settings
     from pycarbon.errors import IntensityError
     from pycarbon.sources import Obstacle, Roots, discover, probe
 
@@ -28,23 +56,28 @@ def examine(root: Path | None) -> dict[str, Any]:
         intensity.lookup(chosen.zone)
     except IntensityError as error:
         complaints.append(str(error))
-    counters, obstacles = [], list(discovery.obstacles)
+    counters: list[dict[str, Any]] = []
+    obstacles = list(discovery.obstacles)
     for counter in discovery.counters:
         try:
             found = probe(counter)
         except OSError as error:
-            obstacles.append(Obstacle(counter.source, f"{counter.path} cannot be read: {error.strerror}"))
+            obstacles.append(Obstacle(counter.source, f"{counter.address} cannot be read: {error.strerror}"))
             continue
         counters.append(
             {
-                "domain": counter.domain,
-                "source": counter.source,
-                "path": str(counter.path),
+                **_described(counter),
                 "in_total": counter.in_total,
                 "read_cost_s": found.cost_s,
                 "period_s": found.period_s,
-                "wraps_at_j": float(counter.range_raw * counter.unit) or None,
-                "remark": counter.remark,
+                "continuous": found.continuous,
+                "reason": counter.reason,
+                "alternatives": [
+                    _described(other)
+                    for other in discovery.alternatives
+                    if counter.domain in (other.domain, domains.whole(other.domain))
+                    or domains.whole(counter.domain) == other.domain
+                ],
             }
         )
     models = [
@@ -62,6 +95,7 @@ def examine(root: Path | None) -> dict[str, Any]:
         "counters": counters,
         "models": models,
         "obstacles": [{"source": o.source, "what": o.what, "remedy": o.remedy} for o in obstacles],
+        "unused": [{"source": o.source, "what": o.what, "remedy": o.remedy} for o in discovery.unused],
         "machine": discovery.machine.to_dict(),
         "settings": {
             name: {"value": getattr(chosen, name) if name != "data_dir" else str(chosen.data_dir), "from": layer}
@@ -71,13 +105,89 @@ def examine(root: Path | None) -> dict[str, Any]:
     }
 
 
-def run(options: argparse.Namespace) -> None:
-    """Print the findings on standard output."""
+def _described(counter: Counter) -> dict[str, Any]:
+    return {
+        "domain": counter.domain,
+        "source": counter.source,
+        "path": str(counter.address),
+        "wraps_at_j": float(counter.range_raw * counter.unit) or None,
+        "remark": counter.remark,
+    }
+
+
+def run(options: argparse.Namespace) -> int:
+    """Print the findings on standard output; 1 where sources disagree."""
     from pycarbon.reports.text import style_for
 
-    findings = examine(options.root)
-    text = json.dumps(findings, indent=1) if options.json else "\n".join(_lines(findings))
-    print(style_for(sys.stdout).fit(text))
+    findings = compared(options.root, options.seconds) if options.compare else examine(options.root)
+    lines = _comparison_lines(findings) if options.compare else _lines(findings)
+    print(style_for(sys.stdout).fit(json.dumps(findings, indent=1) if options.json else "\n".join(lines)))
+    return int(findings.get("agree") is False)
+
+
+def compared(root: Path | None, seconds: float) -> dict[str, Any]:
+    """Record what two sources show through both; `agree` is None where there is nothing to compare."""
+    from pycarbon.sources import Roots, discover
+
+    discovery = discover(Roots() if root is None else Roots.under(root))
+    verdicts: list[Agreement] = []
+    obstacles: list[Obstacle] = []
+    if discovery.alternatives:
+        from pycarbon import agreement
+
+        verdicts, obstacles = agreement.compare(discovery, seconds)
+    return {
+        "schema": 1,
+        "seconds": seconds,
+        "agree": all(verdict.agree for verdict in verdicts) if verdicts else None,
+        "comparisons": [
+            {
+                "domain": verdict.domain,
+                "agree": verdict.agree,
+                "moved": verdict.moved,
+                "factor": verdict.factor if math.isfinite(verdict.factor) else None,
+                "readings": [
+                    {
+                        "source": reading.counter.source,
+                        "path": str(reading.counter.address),
+                        "energy_j": reading.energy_j.best,
+                        "low_j": reading.energy_j.low,
+                        "high_j": reading.energy_j.high,
+                    }
+                    for reading in (verdict.one, verdict.other)
+                ],
+            }
+            for verdict in verdicts
+        ],
+        "obstacles": [{"source": o.source, "what": o.what, "remedy": o.remedy} for o in obstacles],
+    }
+
+
+def _comparison_lines(findings: dict[str, Any]) -> list[str]:
+    lines = [_verdict_line(comparison) for comparison in findings["comparisons"]]
+    lines += [f"{obstacle['source']}: {obstacle['what']}" for obstacle in findings["obstacles"]]
+    return lines or ["Nothing to compare: no domain can be read here through two sources."]
+
+
+def _verdict_line(comparison: dict[str, Any]) -> str:
+    from pycarbon.reports.figures import with_interval
+
+    told = []
+    for reading in comparison["readings"]:
+        figure, ends = with_interval(reading["energy_j"], reading["low_j"], reading["high_j"], 1.0)
+        told.append(f"{reading['source']} {figure} J ({ends})")
+    factor = comparison["factor"]
+    if not comparison["moved"]:
+        verdict = "neither moved"
+    elif comparison["agree"]:
+        verdict = "agree"
+    elif factor is None:
+        verdict = "DISAGREE: one of them did not move"
+    elif factor >= 1.5:
+        verdict = f"DISAGREE by a factor of {factor:.2f}: one of them has a wrong unit"
+    else:
+        verdict = f"DISAGREE by {(factor - 1) * 100:.2g} %"
+    return f"{comparison['domain']}: {', '.join(told)}: {verdict}"
 
 
 def _lines(findings: dict[str, Any]) -> list[str]:
@@ -88,16 +198,24 @@ def _lines(findings: dict[str, Any]) -> list[str]:
     lines = [f"{machine['brand'] or machine['arch']}, {machine['n_threads']} logical CPUs, {kind}", ""]
     verdict = "Energy is measured here:" if findings["measured"] else "Energy is estimated here, not measured:"
     lines.append(verdict)
+    last_reason = ""
     for counter in findings["counters"]:
-        period = (
-            "did not move" if counter["period_s"] is None else f"updates every {quantity(counter['period_s'], 's')}"
-        )
-        total = "" if counter["in_total"] else ", not in the total"
         remark = f" ({counter['remark']})" if counter["remark"] else ""
+        total = "" if counter["in_total"] else ", not in the total"
         lines.append(
-            f"  {counter['domain']:<12} {counter['source']:<9} {period}, a read costs "
+            f"  {counter['domain']:<12} {counter['source']:<9} {_period(counter)}, a read costs "
             f"{quantity(counter['read_cost_s'], 's')}{total}{remark}"
         )
+        reason = counter["reason"].partition(": ")[2]
+        if reason != last_reason and (counter["alternatives"] or not _SHOWN_BY_NONE.fullmatch(reason)):
+            last_reason = reason
+            lines.append(f"  {'':<22} chosen: {reason}")
+        for other in counter["alternatives"]:
+            named = (
+                other["source"] if other["domain"] == counter["domain"] else f"{other['source']} {other['domain']}"
+            )
+            remark = f" ({other['remark']})" if other["remark"] else ""
+            lines.append(f"  {'':<22} also {named}: {other['path']}{remark}")
     for model in findings["models"]:
         idle, full = model["idle_w"], model["full_w"]
         lines.append(
@@ -111,8 +229,24 @@ def _lines(findings: dict[str, Any]) -> list[str]:
         lines.append(f"  {obstacle['source']}: {obstacle['what']}")
         if obstacle["remedy"]:
             lines.append(f"      type: {obstacle['remedy']}")
+    if findings["unused"]:
+        lines += ["", "Not needed here, or not possible:"]
+    for obstacle in findings["unused"]:
+        remedy = f" (type: {obstacle['remedy']})" if obstacle["remedy"] else ""
+        lines.append(f"  {obstacle['source']}: {obstacle['what']}{remedy}")
     lines += ["", "Settings:"]
     for name, setting in findings["settings"].items():
-        lines.append(f"  {name:<12} {printable(str(setting['value'] or '-'))} ({setting['from']})")
+        value = "-" if setting["value"] is None else str(setting["value"])
+        lines.append(f"  {name:<18} {printable(value)} ({setting['from']})")
     lines += [f"  not used: {printable(complaint)}" for complaint in findings["complaints"]]
     return lines
+
+
+def _period(counter: dict[str, Any]) -> str:
+    from pycarbon.reports.figures import quantity
+
+    if counter["continuous"]:
+        return "changes all the time"
+    if counter["period_s"] is None:
+        return "did not move"
+    return f"updates every {quantity(counter['period_s'], 's')}"

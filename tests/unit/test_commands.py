@@ -65,7 +65,7 @@ def test_a_doctor_says_what_is_read_and_what_not(capsys, root):
     assert err == "" and "Energy is measured here:" in out
     assert "package-0    powercap  did not move, a read costs" in out
     assert "intel-rapl:1/energy_uj holds 'rubbish'" in out
-    assert "rate_hz      1000.0 (default)" in out
+    assert "cpu_budget_percent 3.0 (default)" in out
 
 
 def test_a_doctor_says_what_to_type(capsys, tmp_path):

@@ -15,7 +15,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pycarbon.errors import SourceError
-from pycarbon.sources import READABLE_BY_ALL, Roots, discover, open_counters, probe
+from pycarbon.source_powercap import READABLE_BY_ALL
+from pycarbon.sources import Roots, discover, open_counters, probe
 
 INTEL = "vendor_id\t: GenuineIntel\ncpu family\t: 6\nmodel\t\t: 106\nmodel name\t: Intel(R) Xeon(R) Gold 6330 CPU\n"
 AMD = "vendor_id\t: AuthenticAMD\ncpu family\t: 23\nmodel\t\t: 49\nmodel name\t: AMD EPYC 7742 64-Core Processor\n"
@@ -269,9 +270,9 @@ def test_a_folder_that_stands_for_the_root(tmp_path):
     with pytest.raises(SourceError, match="has no folder sys"):
         Roots.under(tmp_path)
     (tmp_path / "sys").mkdir()
-    assert Roots.under(tmp_path) == Roots(tmp_path / "sys", Path("/proc"))
+    assert Roots.under(tmp_path) == Roots(tmp_path / "sys", Path("/proc"), tmp_path / "dev")
     (tmp_path / "proc").mkdir()
-    assert Roots.under(tmp_path) == Roots(tmp_path / "sys", tmp_path / "proc")
+    assert Roots.under(tmp_path) == Roots(tmp_path / "sys", tmp_path / "proc", tmp_path / "dev")
 
 
 def test_this_machine_can_be_looked_at():
