@@ -17,11 +17,12 @@ from pycarbon.attribution import CpuTime, cpu_time, shares
 from pycarbon.emissions import Emissions, from_energy
 from pycarbon.energy import LINE_DTYPE, ChannelEnergy, Timeline, channel_energy, power, windows_of
 from pycarbon.errors import PyCarbonError, RunFileError
+from pycarbon.gaps import Gaps, gaps
 from pycarbon.intensity import Intensity, lookup
 from pycarbon.interval import Range
 from pycarbon.machine import Machine
 from pycarbon.model import PowerCurve, energy_j
-from pycarbon.run import Channel, Kind, RunData
+from pycarbon.run import Channel, Flag, Kind, RunData
 
 POWER_DTYPE = np.dtype([("time_ns", "<i8"), ("power_w", "<f8")])
 
@@ -116,7 +117,27 @@ class Run:
         for channel in self.energy.channels:
             if channel.gap_s > 0:
                 notes.append(f"{channel.domain} gave no news for {channel.gap_s:.3g} s: its interval is wider")
-        return notes
+            resets = self._resets(channel.domain, channel.source)
+            if resets:
+                notes.append(
+                    f"{channel.domain}'s counter jumped {'once' if resets == 1 else f'{resets} times'} as no power "
+                    "explains: what was used around that is not known"
+                )
+            if channel.is_ambiguous:
+                notes.append(
+                    f"{channel.domain} goes through its whole range about once in every update: its energy cannot be "
+                    "known, and is not in the total"
+                )
+        return notes + [gap.said() for gap in self.gaps] + [_said_step(event) for event in self.data.events]
+
+    def _resets(self, domain: str, source: str) -> int:
+        channel = self.data.channel(domain, source)
+        return 0 if channel is None else int(((self.data.edges_of(channel)["flags"] & Flag.RESET) != 0).sum())
+
+    @cached_property
+    def gaps(self) -> list[Gaps]:
+        """The times in which nobody looked at the counters, by their cause."""
+        return gaps(self.data)
 
     @property
     def machine(self) -> Machine:
@@ -279,6 +300,11 @@ class Run:
             best,
             max(min(high * total.high / total.best, total.high), best),
         )
+
+
+def _said_step(event: dict[str, Any]) -> str:
+    step_s = event.get("clock_step_ns", 0) / 1e9
+    return f"the wall clock was set {'forward' if step_s > 0 else 'back'} by {abs(step_s):.3g} s during the run"
 
 
 def _per_s(amount: NDArray[np.float64], window_s: NDArray[np.float64]) -> NDArray[np.float64]:

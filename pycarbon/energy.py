@@ -3,8 +3,9 @@
 A counter that is updated now and then shows, right after an update, the true energy up to that moment. So at any
 time t the true energy is at least what the counter had shown before t and at most what it shows at its first
 update after t. Those two are the interval, and it holds whatever the power did in between. The best estimate
-interpolates linearly between updates, each taken to lie midway between the two looks that bracket it, or where
-those lie far apart, half the usual time between updates before the second.
+interpolates linearly between updates, each taken to lie midway between the two looks that bracket it. Where those
+lie far apart, several updates may have passed unseen: the one that was found lies on the grid of those that were
+seen closely before and after it, or else half a period before the look that found it.
 
 Where nothing was seen (before the first reading, across a reset, after the last update) nothing bounds the energy
 but the largest power that was seen elsewhere, and the interval is widened by that.
@@ -36,6 +37,24 @@ SHORTEST_WINDOW_S = 1e-6
 MOST_WINDOWS = 10**7
 """Times are nanoseconds since boot as floats: after years of uptime these step by a few hundred."""
 
+ORDINARY_POWER_W = 500.0
+"""A package may take as much at any time: a counter that cannot tell so much from nothing tells nothing."""
+
+CLOSE = 1 / 8
+"""An update bracketed by less than this part of its period was seen closely."""
+
+ALWAYS = 0.9
+TYPICAL_PERIOD_NS, RARE_LOOKS_NS = 1e6, 1e7
+"""Where more of the looks than that all found a change, and they lay far apart, their pace tells nothing of the
+counter's: it is taken for a CPU's, which is updated about every millisecond.
+"""
+
+FARTHEST_GRID = 1000
+"""So many periods away the period's own uncertainty makes a grid of no use."""
+
+FIRST_UPDATES = 64
+"""The sampler looks at so many of the first updates without leaving any out: they tell the counter's period."""
+
 UPDATES_PER_WINDOW = 50
 """Power is a mean over at least so many updates: each border of a window may be off by one, here by 2 %."""
 
@@ -44,7 +63,10 @@ LINE_DTYPE = np.dtype([("time_ns", "<i8"), ("t_before_ns", "<i8"), ("t_seen_ns",
 
 @dataclass(frozen=True, slots=True)
 class ChannelEnergy:
-    """What one channel used. `low_j` and `high_j` enclose the truth; `peak_power_w` is None where unresolved."""
+    """What one channel used. `low_j` and `high_j` enclose the truth; `peak_power_w` is None where unresolved.
+
+    An ambiguous one may have gone round its range unseen at every update: nobody knows its energy.
+    """
 
     domain: str
     source: str
@@ -57,6 +79,7 @@ class ChannelEnergy:
     edges: int
     gap_s: float
     in_total: bool
+    is_ambiguous: bool = False
 
 
 class Timeline:
@@ -84,15 +107,19 @@ class Timeline:
             np.cumsum(rises, dtype=np.float64) * unit
         )  # whole numbers are exact up to 2^53, and never turn over
         self.is_update = (rises > 0) | self.reset
-        self.update_ns = _update_times(self.before_ns[self.is_update], self.seen_ns[self.is_update])
+        self.counter_period_ns = _counter_period_ns(self.before_ns[self.is_update], self.seen_ns[self.is_update])
+        self.update_ns = _update_times(
+            self.before_ns[self.is_update], self.seen_ns[self.is_update], self.counter_period_ns
+        )
         self.update_j = self.level_j[self.is_update]
-        self.largest_step_j = float(np.diff(self.level_j, prepend=0.0).max(initial=0.0))
+        self.is_ambiguous = self._goes_round_too_often()
+        self.largest_step_j = self._find_largest_step_j()
         self._largest_power_w = self._find_largest_power_w()
         self._unseen = self._unseen_spans(run.start_ns)
 
     @property
     def period_s(self) -> float | None:
-        """The median time between updates; None with fewer than three."""
+        """The median time between updates that were seen; None with fewer than three."""
         return _median(np.diff(self.update_ns)) / 1e9 if len(self.update_ns) >= 3 else None
 
     def best_j(self, time_ns: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -172,9 +199,29 @@ class Timeline:
         line["energy_j"] = self.update_j
         return line
 
+    def _goes_round_too_often(self) -> bool:
+        """Say whether the counter may go through its range more than once from one update to the next.
+
+        What it shows then is the rest of a division: often above half of the range, or always the same.
+        """
+        if self._range_j < ORDINARY_POWER_W * self.counter_period_ns / 1e9:
+            return True
+        rises_j = np.diff(self.update_j)
+        lasted = (self.seen_ns - self.before_ns)[self.is_update][1:] < 2 * self.counter_period_ns
+        rises_j = rises_j[lasted & ~self.reset[self.is_update][1:]]
+        return len(rises_j) >= 8 and float((rises_j > self._range_j / 2).mean()) > 0.1
+
     def _slope(self, part: slice) -> float:
         times, levels = self.update_ns[part], self.update_j[part]
         return float((levels[-1] - levels[0]) / (times[-1] - times[0])) if times[-1] > times[0] else 0.0
+
+    def _find_largest_step_j(self) -> float:
+        """Give the largest rise from one update of the counter to the next, where none between was left out."""
+        rises_j = np.diff(self.update_j)
+        single = np.diff(self.update_ns) < 1.5 * self.counter_period_ns
+        if int(single.sum()) >= NEARBY_UPDATES:
+            return float(rises_j[single].max())
+        return float(np.diff(self.level_j, prepend=0.0).max(initial=0.0))
 
     def _find_largest_power_w(self) -> float:
         """Bound the power from what was seen, over windows long enough that the counter's grain does not matter."""
@@ -217,12 +264,52 @@ def _median(values: NDArray[Any]) -> float:
     return float(ordered[middle] if len(ordered) % 2 else (ordered[middle - 1] + ordered[middle]) / 2)
 
 
-def _update_times(before_ns: NDArray[np.int64], seen_ns: NDArray[np.int64]) -> NDArray[np.float64]:
-    """Say when each update came, given the look before it and the look that saw it."""
+def _counter_period_ns(before_ns: NDArray[np.int64], seen_ns: NDArray[np.int64]) -> float:
+    """Tell how often the counter is updated, at most: the usual time between its first updates; 0 with too few.
+
+    Later ones may have been left out, and what lies far apart then is no period.
+    """
+    middle_ns = before_ns + (seen_ns - before_ns) / 2
+    if len(middle_ns) < 3:
+        return 0.0
     width_ns = (seen_ns - before_ns).astype(np.float64)
-    if len(seen_ns) >= 3:
-        width_ns = np.minimum(width_ns, _median(np.diff(seen_ns)))
-    times: NDArray[np.float64] = seen_ns - width_ns / 2
+    close = width_ns <= 4 * np.sort(width_ns[:FIRST_UPDATES])[len(width_ns[:FIRST_UPDATES]) // 4]
+    apart_ns = np.diff(middle_ns[close][:FIRST_UPDATES])
+    apart_ns = apart_ns[apart_ns > 0]
+    if len(apart_ns) == 0:
+        return 0.0
+    shortest_ns = np.sort(apart_ns)[len(apart_ns) // 10]
+    period_ns = _median(apart_ns[apart_ns <= 1.5 * shortest_ns])
+    if period_ns > RARE_LOOKS_NS and float((before_ns[1:] <= seen_ns[:-1]).mean()) > ALWAYS:
+        return TYPICAL_PERIOD_NS
+    return period_ns
+
+
+def _update_times(before_ns: NDArray[np.int64], seen_ns: NDArray[np.int64], period_ns: float) -> NDArray[np.float64]:
+    """Say when each update came, given the look before it, the look that saw it, and the counter's period.
+
+    Updates seen closely are the marks of a grid; what was seen from further away came at the last grid time before.
+    """
+    width_ns = (seen_ns - before_ns).astype(np.float64)
+    likely_ns = np.minimum(width_ns, period_ns) if period_ns > 0 else width_ns
+    times: NDArray[np.float64] = seen_ns - likely_ns / 2
+    close = width_ns < CLOSE * period_ns
+    marks_ns = times[close]
+    if len(marks_ns) < 2:
+        return times
+    mark = np.searchsorted(marks_ns, seen_ns, side="right") - 1
+    wide = ~close & (mark >= 0)
+    here_ns = marks_ns[mark[wide]]
+    apart_ns = np.append(np.diff(marks_ns), np.inf)[mark[wide]]  # after the last mark the grid goes on
+    periods = np.where(np.isfinite(apart_ns), np.rint(apart_ns / period_ns), np.inf)
+    step_ns = np.divide(
+        apart_ns, periods, out=np.full(len(periods), period_ns), where=np.isfinite(periods) & (periods > 0)
+    )
+    steps = np.minimum(np.floor((seen_ns[wide] - here_ns) / step_ns), periods - 1)
+    on_grid = (steps >= 1) & (periods < FARTHEST_GRID)
+    on_grid |= (steps >= 1) & ~np.isfinite(periods) & (steps < FARTHEST_GRID)
+    guess_ns = np.clip(here_ns + steps * step_ns, before_ns[wide], seen_ns[wide])
+    times[wide] = np.where(on_grid, guess_ns, times[wide])
     return times
 
 
@@ -274,7 +361,8 @@ def channel_energy(run: RunData, channel: Channel) -> ChannelEnergy:
         float(power_w.max()) if len(power_w) else None,
         timeline.edges(start_ns, end_ns),
         timeline.gap_s(start_ns, end_ns),
-        channel.in_total,
+        channel.in_total and not timeline.is_ambiguous,
+        timeline.is_ambiguous,
     )
 
 

@@ -177,6 +177,7 @@ def fold(run: RunData, path: Path) -> None:
     for channel, edges in run.edges.items():
         step = runfile.MAX_EDGES_PER_FRAME
         frames += [runfile.edges_frame(channel, edges[i : i + step]) for i in range(0, len(edges), step)]
+    frames += [runfile.json_frame(runfile.EVENT, event) for event in run.events]
     if run.complete:  # it died between its last frame and the file's name
         frames.append(runfile.json_frame(runfile.FOOTER, run.footer))
     try:

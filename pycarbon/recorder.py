@@ -12,14 +12,13 @@ Nothing here raises once start() has returned: what goes wrong becomes a note in
 
 from __future__ import annotations
 
-import math
 import os
 import signal
 import threading
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -27,32 +26,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pycarbon import home, runfile
+from pycarbon.feeds import Feed, Sampling, counter_feeds, cpu_time_feed
 from pycarbon.growing import GrowingFile
 from pycarbon.portable import RusageSampler
 from pycarbon.run import EDGE_DTYPE, Channel, RunData, group_by_channel
-from pycarbon.sources import MAX_PLAUSIBLE_POWER_W, Discovery, Roots, open_counters
+from pycarbon.sources import Discovery, Roots
 
 if TYPE_CHECKING:
     from pycarbon import _native
 
-RING_HOLDS_S = 60
 DRAIN_EVERY_S = 1.0
-CPU_TIME_RATE_HZ = 10
-CPU_TIME_MAX_DUTY_PPM = 10_000
-LATE_PERIODS_ARE_A_GAP = 10
 LINGER_S = 0.003
-"""How long samplers go on after the end, so that each counter is seen to change once more."""
+"""How long samplers at a fixed rate go on after the end, so that each counter is seen to change once more."""
 
-
-@dataclass(slots=True)
-class _Feed:
-    """A sampler, its ring, and the channels it feeds."""
-
-    name: str
-    ring: _native.Ring
-    sampler: _native.Sampler
-    channels: list[int]
-    dropped: int = 0
+CLOCK_STEP_NS, SLEW_PPM = 2_000_000, 1000
+"""The wall clock may be slewed by half as much; what is more was a step."""
 
 
 @dataclass(slots=True)
@@ -66,15 +54,15 @@ class Outcome:
 class Recorder:
     """One recording, from start() to stop()."""
 
-    def __init__(self, discovery: Discovery, meta: dict[str, Any], target: Path, rate_hz: float) -> None:
+    def __init__(self, discovery: Discovery, meta: dict[str, Any], target: Path, sampling: Sampling) -> None:
         """Plan a recording into `target`; `meta` is what the run's metadata shall say beside the machine."""
         self._discovery = discovery
         self._meta = meta
         self._target = target
-        self._rate_hz = rate_hz
+        self._sampling = sampling
         self._pid = os.getpid()
         self._notes: list[str] = []
-        self._feeds: list[_Feed] = []
+        self._feeds: list[Feed] = []
         self._portable: RusageSampler | None = None
         self._cpu_source: _native.Source | None = None
         self._file = GrowingFile(None)
@@ -83,6 +71,7 @@ class Recorder:
         self._thread: threading.Thread | None = None
         self._channels: list[Channel] = []
         self._start_ns = 0
+        self._anchor: dict[str, int] = {}
 
     @property
     def run_id(self) -> str:
@@ -116,27 +105,30 @@ class Recorder:
             self._notes += [obstacle.what for obstacle in self._discovery.obstacles]
         self._make_home()
         self._open_samplers()
-        self._start_ns = time.monotonic_ns()
-        self._meta |= {
-            "channels": [channel.to_dict() for channel in self._channels],
-            "rings": {feed.name: feed.channels for feed in self._feeds},
-            "start_ns": self._start_ns,
-            "anchor": _anchor(),
-            "machine": self._discovery.machine.to_dict(),
-            "curves": [curve.to_dict() for curve in self._discovery.curves],
-            "obstacles": [
-                {"source": o.source, "what": o.what, "remedy": o.remedy} for o in self._discovery.obstacles
-            ],
-            "rate_hz": self._rate_hz,
-            "notes": list(self._notes),
-        }
-        self._file.append([runfile.json_frame(runfile.META, _readable(self._meta))])
         if process is not None:
             self.follow(process)
         elif self._cpu_source is not None:
             self._cpu_source.adopt()
         for feed in self._feeds:
-            feed.sampler.start()
+            feed.start()
+        self._anchor = _anchor()
+        self._start_ns = self._anchor["monotonic_ns"]
+        self._notes += [f"the sampler runs without its {p['refused']}" for p in self._places() if "refused" in p]
+        self._meta |= {
+            "channels": [channel.to_dict() for channel in self._channels],
+            "rings": {feed.name: feed.channels for feed in self._feeds},
+            "start_ns": self._start_ns,
+            "anchor": self._anchor,
+            "machine": self._discovery.machine.to_dict(),
+            "curves": [curve.to_dict() for curve in self._discovery.curves],
+            "obstacles": [
+                {"source": o.source, "what": o.what, "remedy": o.remedy} for o in self._discovery.obstacles
+            ],
+            "choice": {counter.domain: counter.reason for counter in self._discovery.counters},
+            "sampling": {**asdict(self._sampling), "places": list(self._places())},
+            "notes": list(self._notes),
+        }
+        self._file.append([runfile.json_frame(runfile.META, _readable(self._meta))])
         self._await_first_readings()
         thread = threading.Thread(target=self._drain_for_ever, name="pycarbon-recorder", daemon=True)
         with _signals_elsewhere():
@@ -154,7 +146,7 @@ class Recorder:
 
         `process_cpu_s` is the CPU time of the recorded process tree where the system told it exactly.
         """
-        if any(counter.in_total for counter in self._discovery.counters):
+        if self._sampling.rate_hz and any(counter.in_total for counter in self._discovery.counters):
             time.sleep(LINGER_S)
         self._stop_threads()
         with self._noting():
@@ -166,6 +158,7 @@ class Recorder:
             "anchor": _anchor(),
             "process_cpu_s": process_cpu_s,
             "sampler_cpu_s": round(sampler_cpu_s, 6),
+            "looks": [looks for feed in self._feeds for looks in feed.looks()],
             **footer,
             "notes": self._notes,
         }
@@ -213,15 +206,8 @@ class Recorder:
     def _open_samplers(self) -> None:
         discovery = self._discovery
         self._channels = discovery.channels()
-        by_domain = {channel.domain: channel for channel in self._channels if channel.source != "model"}
-        opened, obstacles = open_counters(discovery.counters)
+        self._feeds, obstacles = counter_feeds(discovery, self._channels, self._sampling, self._make_ring)
         self._notes += [obstacle.what for obstacle in obstacles]
-        if opened:
-            channels = [
-                (source, 0, by_domain[counter.domain].id, counter.range_raw, _max_raw_per_s(counter.unit))
-                for counter, source in opened
-            ]
-            self._add_feed("counters.ring", channels, self._rate_hz)
         if discovery.cpu_time:
             self._open_cpu_time(discovery.roots)
         else:
@@ -232,36 +218,25 @@ class Recorder:
         from pycarbon import _native
 
         try:
-            source = _native.Source.proc(roots.proc)
+            self._cpu_source = _native.Source.proc(roots.proc)
         except OSError as error:
             self._notes.append(f"no CPU time from {roots.proc}: {error.strerror}")
             return
-        self._cpu_source = source
-        ids = [channel.id for channel in self._channels if channel.source == "proc"]
-        channels = [(source, index, identity, 0, 0) for index, identity in enumerate(ids)]
-        self._add_feed("cpu-time.ring", channels, CPU_TIME_RATE_HZ, CPU_TIME_MAX_DUTY_PPM)
+        self._feeds.append(cpu_time_feed(self._cpu_source, self._channels, self._make_ring))
 
-    def _add_feed(
-        self, name: str, channels: list[tuple[Any, int, int, int, int]], rate_hz: float, max_duty_ppm: int = 0
-    ) -> None:
+    def _make_ring(self, name: str, slots: int) -> _native.Ring:
         from pycarbon import _native
 
-        slots = 2 ** math.ceil(math.log2(max(RING_HOLDS_S * rate_hz * len(channels) * 1.1, 1024)))
         path = None if self._home is None else self._home / name
         try:
-            ring = _native.Ring.create(path, slots)
+            return _native.Ring.create(path, slots)
         except OSError as error:
             self._notes.append(f"no ring file in {self._home}: {error.strerror}; a kill would lose the last second")
-            ring = _native.Ring.create(None, slots)
-        period_ns = round(1e9 / rate_hz)
-        sampler = _native.Sampler(
-            ring,
-            channels,
-            period_ns=period_ns,
-            gap_ns=LATE_PERIODS_ARE_A_GAP * period_ns,
-            max_duty_ppm=max_duty_ppm,
-        )
-        self._feeds.append(_Feed(name, ring, sampler, [channel[2] for channel in channels]))
+            return _native.Ring.create(None, slots)
+
+    def _places(self) -> Iterator[dict[str, Any]]:
+        """Say where the samplers run, for those that were to run somewhere."""
+        yield from (feed.place for feed in self._feeds if len(feed.place) > 2)
 
     def _await_first_readings(self) -> None:
         deadline_ns = time.monotonic_ns() + 100_000_000
@@ -285,6 +260,7 @@ class Recorder:
                 self._notes.append(note)
 
     def _drain(self, final: bool = False) -> None:
+        self._watch_wall_clock()
         if self._portable is not None:
             self._write(self._portable.read())
         for feed in self._feeds:
@@ -300,6 +276,16 @@ class Recorder:
                     f"{feed.ring.dropped - feed.dropped} edges did not fit {feed.name} and are missing"
                 )
                 feed.dropped = feed.ring.dropped
+
+    def _watch_wall_clock(self) -> None:
+        """Record when somebody set the wall clock: times of day before and after do not compare."""
+        before, now = self._anchor, _anchor()
+        passed_ns = now["monotonic_ns"] - before["monotonic_ns"]
+        slept_ns = now.get("boottime_ns", 0) - before.get("boottime_ns", 0) - passed_ns
+        step_ns = now["realtime_ns"] - before["realtime_ns"] - passed_ns - max(slept_ns, 0)
+        self._anchor = now
+        if abs(step_ns) > CLOCK_STEP_NS + passed_ns * SLEW_PPM // 10**6:
+            self._file.append([runfile.json_frame(runfile.EVENT, {**now, "clock_step_ns": step_ns})])
 
     def _write(self, edges: NDArray[np.void]) -> bool:
         most = runfile.MAX_EDGES_PER_FRAME
@@ -375,7 +361,3 @@ def _anchor() -> dict[str, int]:
     except ImportError:
         return {"monotonic_ns": time.monotonic_ns(), "realtime_ns": time.time_ns(), "uncertainty_ns": 1_000_000}
     return dict(zip(names, _native.clock_anchor(), strict=True))
-
-
-def _max_raw_per_s(unit: Any) -> int:
-    return int(MAX_PLAUSIBLE_POWER_W / unit)

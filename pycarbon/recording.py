@@ -21,6 +21,7 @@ from pycarbon import intensity, portable, settings, store
 from pycarbon._version import __version__
 from pycarbon.analysis import Run
 from pycarbon.errors import IntensityError, PyCarbonError
+from pycarbon.feeds import Sampling
 from pycarbon.recorder import Recorder
 from pycarbon.run import RunData
 from pycarbon.sources import Roots, discover
@@ -54,6 +55,8 @@ class Request:
     rate_hz: float | None = None
     tags: Mapping[str, str] | None = None
     root: Path | None = None
+    cpu_budget_percent: float | None = None
+    priority: str | None = None
 
 
 def plan(request: Request, inside: str | None) -> tuple[Recorder, list[str]]:
@@ -61,7 +64,8 @@ def plan(request: Request, inside: str | None) -> tuple[Recorder, list[str]]:
 
     PyCarbonError where an argument is no good.
     """
-    chosen, complaints = _settings({"project": request.project, "zone": request.zone, "rate_hz": request.rate_hz})
+    names = ("project", "zone", "rate_hz", "cpu_budget_percent", "priority")
+    chosen, complaints = _settings({name: getattr(request, name) for name in names})
     try:
         factor = intensity.lookup(chosen.zone)
     except IntensityError as error:
@@ -87,7 +91,8 @@ def plan(request: Request, inside: str | None) -> tuple[Recorder, list[str]]:
         "python": sys.version.split()[0],
     }
     roots = Roots() if request.root is None else Roots.under(request.root)
-    recorder = Recorder(discover(roots), meta, target, chosen.rate_hz)
+    sampling = Sampling(chosen.rate_hz, chosen.cpu_budget_percent, chosen.priority)
+    recorder = Recorder(discover(roots), meta, target, sampling)
     recorder.notes.extend(complaints)
     return recorder, complaints
 
@@ -248,9 +253,9 @@ def record(
 ) -> Recording:
     """Record a block of code, or as a decorator each call of a function, as one run.
 
-    `path` is the run's file; without it the file goes to the run store. `zone` says where the machine stands,
-    `rate_hz` how often counters are read (0.1 to 20000). Nothing here makes the recorded code fail: what goes
-    wrong becomes one warning and a note in the run.
+    `path` is the run's file; without it the file goes to the run store. `zone` says where the machine stands.
+    Counters are read when they change, or `rate_hz` times a second (0.1 to 20000). Nothing here makes the recorded
+    code fail: what goes wrong becomes one warning and a note in the run.
 
         with pycarbon.record("train", project="digits") as run:
             train()

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from enum import IntFlag
+from enum import IntEnum, IntFlag
 from fractions import Fraction
 from typing import Any, Literal, get_args
 
@@ -49,6 +49,15 @@ class Flag(IntFlag):
     LOST = 16
     FOUND = 32
     LAST = 64
+
+
+class GapCause(IntEnum):
+    """Why nobody looked, in the `error` of an edge with Flag.GAP; csrc/watch.h."""
+
+    UNKNOWN = 0
+    STARVED = 1
+    STALLED = 2
+    SUSPENDED = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +114,8 @@ class RunData:
 
     `meta` is written when the run begins and `footer` when it ends (empty where it never did, and then
     `complete` is False). `edges` has an array of EDGE_DTYPE for each channel id, ordered by t_seen_ns.
-    `start_ns` and `end_ns` bound the run on CLOCK_MONOTONIC.
+    `events` are what happened to the run as a whole, each with its `monotonic_ns`. `start_ns` and `end_ns` bound the
+    run on CLOCK_MONOTONIC.
     """
 
     meta: dict[str, Any]
@@ -113,6 +123,7 @@ class RunData:
     edges: dict[int, NDArray[np.void]]
     footer: dict[str, Any] = field(default_factory=dict)
     complete: bool = False
+    events: list[dict[str, Any]] = field(default_factory=list)
 
     @property
     def start_ns(self) -> int:

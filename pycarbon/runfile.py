@@ -26,7 +26,7 @@ SUFFIX = ".pcr"
 MAGIC = b"\x89PCR\r\n\x1a\n"
 VERSION = 1
 
-META, EDGES, FOOTER = 1, 2, 3
+META, EDGES, FOOTER, EVENT = 1, 2, 3, 4
 RAW, SHUFFLED_ZSTD = 0, 1
 IGNORABLE = 1
 
@@ -81,7 +81,8 @@ def file_header() -> bytes:
 
 def json_frame(frame_type: int, values: dict[str, Any]) -> Frame:
     """Make a frame of metadata; as ASCII, which also holds what is no text (an argument of any bytes)."""
-    return Frame(frame_type, json.dumps(values, separators=(",", ":")).encode("ascii"))
+    payload = json.dumps(values, separators=(",", ":")).encode("ascii")
+    return Frame(frame_type, payload, flags=IGNORABLE if frame_type == EVENT else 0)
 
 
 def edges_frame(channel: int, edges: NDArray[np.void]) -> Frame:
@@ -267,6 +268,7 @@ _FOOTER_MEMBERS: dict[str, Check] = {
     "exit_status": _maybe(_whole(-(1 << 31), 1 << 31)),
     "notes": _TEXTS,
 }
+_EVENT_MEMBERS: dict[str, Check] = {"monotonic_ns": _TIME, "clock_step_ns": _whole(-LATEST_NS, LATEST_NS)}
 """What a reader relies on. A member may be missing; what is not named here is for later versions, or for people."""
 
 
@@ -321,6 +323,8 @@ def parse(data: bytes, where: str) -> RunData:
                 run.complete = True
                 if run.end_ns < run.start_ns:
                     raise RunFileError("a run that ends before it begins")
+            elif frame.type == EVENT and run is not None:
+                run.events.append(_metadata(frame.payload, _EVENT_MEMBERS))
             elif frame.type in (META, FOOTER):
                 raise RunFileError("metadata where none belongs")
             elif not frame.flags & IGNORABLE:

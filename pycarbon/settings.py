@@ -12,15 +12,22 @@ from typing import Any
 from pycarbon.errors import PyCarbonError
 
 MIN_RATE_HZ, MAX_RATE_HZ = 0.1, 20_000.0
+PRIORITIES = ("normal", "nice", "realtime")
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """How to record. `layers` says for each name which layer set it ("default" where none did)."""
+    """How to record. `layers` says for each name which layer set it ("default" where none did).
+
+    Without `rate_hz` counters are read at their edges, as closely as `cpu_budget_percent` of one core allows (0: no
+    bound); `priority` is how the sampler competes for its CPU.
+    """
 
     project: str
     zone: str | None
-    rate_hz: float
+    rate_hz: float | None
+    cpu_budget_percent: float
+    priority: str
     pue: float
     data_dir: Path
     layers: Mapping[str, str]
@@ -46,10 +53,21 @@ def _number(low: float, high: float) -> Callable[[Any], float]:
     return convert
 
 
+def _one_of(*words: str) -> Callable[[Any], str]:
+    def convert(value: Any) -> str:
+        if value not in words:
+            raise ValueError(f"it must be one of {', '.join(words)}")
+        return str(value)
+
+    return convert
+
+
 _CONVERT: dict[str, Callable[[Any], Any]] = {
     "project": _text,
     "zone": _text,
     "rate_hz": _number(MIN_RATE_HZ, MAX_RATE_HZ),
+    "cpu_budget_percent": _number(0.0, 100.0),
+    "priority": _one_of(*PRIORITIES),
     "pue": _number(1.0, 10.0),
     "data_dir": lambda value: Path(_text(value)).expanduser(),
 }
@@ -105,7 +123,9 @@ def resolve(
     values: dict[str, Any] = {
         "project": "default",
         "zone": None,
-        "rate_hz": 1000.0,
+        "rate_hz": None,
+        "cpu_budget_percent": 3.0,
+        "priority": "normal",
         "pue": 1.0,
         "data_dir": default_data_dir(environ),
     }

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pycarbon.errors import PyCarbonError
+from pycarbon.settings import PRIORITIES
 
 if TYPE_CHECKING:
     from pycarbon import launch
@@ -37,7 +38,14 @@ def prepare_parser(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--name", help="what to call the run (default: after the command)")
     parser.add_argument("-o", "--output", type=Path, metavar="FILE", help="the run file (default: in the run store)")
     parser.add_argument("--zone", help="where the machine stands, such as FRA, FR or WORLD")
-    parser.add_argument("--rate", type=float, metavar="HZ", help="how often counters are read (default: 1000)")
+    parser.add_argument("--rate", type=float, metavar="HZ", help="read counters so often (default: when they change)")
+    parser.add_argument(
+        "--cpu-budget",
+        type=float,
+        metavar="PERCENT",
+        help="of one core, for looking at counters closely (default: 3; 0: no bound)",
+    )
+    parser.add_argument("--priority", choices=PRIORITIES, help="how the sampler competes for its CPU")
     parser.add_argument(
         "--tag", type=_tag, action="append", default=[], metavar="K=V", help="attach a tag; repeatable"
     )
@@ -115,6 +123,8 @@ def _begin(command: list[str], options: argparse.Namespace) -> Recorder | None:
             options.rate,
             dict(options.tag),
             options.root,
+            options.cpu_budget,
+            options.priority,
         )
         recorder, _ = plan(request, os.environ.get(INSIDE))
         recorder.start()

@@ -126,3 +126,16 @@ def as_run(world: World, edges: np.ndarray, start_ns: int | None = None, end_ns:
     channel = Channel(0, "package-0", "powercap", "measured", "energy", MICROJOULE, world.range_raw, True)
     meta = {"start_ns": world.origin_ns if start_ns is None else start_ns}
     return RunData(meta, [channel], {0: edges}, {} if end_ns is None else {"end_ns": end_ns}, end_ns is not None)
+
+
+def looks_at_edges(world: World, every: int, early_ns: int = 60_000, read_ns: int = 500, first: int = 70) -> Looks:
+    """When a sampler of edges looks: closely at the first edges, then at every so-manieth of them."""
+    shown = [world.shown_uj(int(time_ns)) for time_ns in world.updates_ns]
+    changes = [int(t) for t, was, now in zip(world.updates_ns[1:], shown, shown[1:], strict=False) if now != was]
+    looked = [n for n in range(len(changes)) if n < first or n % every == 0]
+    times: list[int] = []
+    for n in looked:
+        spin = np.arange(changes[n] - early_ns, changes[n] + 2 * read_ns, read_ns).tolist()
+        times += [t for t in spin if not times or t > times[-1]]
+    inside = [t for t in times if world.origin_ns <= t < world.end_ns]
+    return Looks(np.array([world.origin_ns, *inside, world.end_ns]), read_ns, period_ns=100 * MILLISECOND)

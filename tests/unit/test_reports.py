@@ -162,7 +162,7 @@ KEYS = {
     "energy": "total_j low_j high_j kind process_j process_low_j process_high_j channels",
     "emissions": "co2e_g low_g high_g intensity_g_per_kwh zone pue source year method place_known kind",
 }
-CHANNEL_KEYS = "domain source kind energy_j low_j high_j mean_power_w peak_power_w edges gap_s in_total"
+CHANNEL_KEYS = "domain source kind energy_j low_j high_j mean_power_w peak_power_w edges gap_s in_total is_ambiguous"
 
 
 def as_json(make) -> dict:

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from pycarbon.errors import PyCarbonError
 from pycarbon.settings import MAX_RATE_HZ, MIN_RATE_HZ, default_data_dir, resolve, user_config_path
 
-NAMES = ("project", "zone", "rate_hz", "pue", "data_dir")
+NAMES = ("project", "zone", "rate_hz", "cpu_budget_percent", "priority", "pue", "data_dir")
 
 
 class Place:
@@ -39,7 +39,7 @@ def place(tmp_path):
 
 def test_without_any_layer_the_defaults_hold(place):
     found, complaints = place.resolve()
-    assert (found.project, found.zone, found.rate_hz, found.pue) == ("default", None, 1000.0, 1.0)
+    assert (found.project, found.zone, found.rate_hz, found.pue) == ("default", None, None, 1.0)
     assert found.data_dir == Path(place.environ["HOME"]) / ".local/share/pycarbon"
     assert found.layers == dict.fromkeys(NAMES, "default") and complaints == []
 
@@ -70,17 +70,21 @@ def test_every_name_can_be_set_everywhere(place):
     # GIVEN each name set in another layer
     place.config.write_text('zone = " FRA "\npue = 1.5\n')
     place.pyproject.write_text("[tool]\npycarbon = { rate_hz = 50 }\n")
-    place.environ |= {"PYCARBON_DATA_DIR": "~/runs", "PYCARBON_PUE": "1.2"}
+    place.environ |= {"PYCARBON_DATA_DIR": "~/runs", "PYCARBON_PUE": "1.2", "PYCARBON_CPU_BUDGET_PERCENT": "0"}
+    place.environ["PYCARBON_PRIORITY"] = "realtime"
     # WHEN they are put together THEN all of them count
     found, complaints = place.resolve(project=" p ")
     assert (found.project, found.zone, found.rate_hz, found.pue) == ("p", "FRA", 50.0, 1.2)
     assert found.data_dir == Path("~/runs").expanduser()
+    assert (found.cpu_budget_percent, found.priority) == (0.0, "realtime")
     assert found.layers == {
         "project": "argument",
         "zone": str(place.config),
         "rate_hz": str(place.pyproject),
         "pue": "environment",
         "data_dir": "environment",
+        "cpu_budget_percent": "environment",
+        "priority": "environment",
     }
     assert complaints == []
 
@@ -93,6 +97,9 @@ def test_every_name_can_be_set_everywhere(place):
         ("rate_hz", "inf", "between"),
         ("rate_hz", "0", "between"),
         ("rate_hz", "20001", "between"),
+        ("cpu_budget_percent", "-1", "between 0 and 100"),
+        ("cpu_budget_percent", "much", "a number"),
+        ("priority", "high", "one of normal, nice, realtime"),
         ("pue", "0.9", "between 1 and 10"),
         ("project", "   ", "not empty"),
         ("data_dir", "~no-such-user-anywhere/x", "home"),
@@ -100,7 +107,14 @@ def test_every_name_can_be_set_everywhere(place):
 )
 def test_a_bad_value_falls_to_the_next_layer(place, name, text, why):
     # GIVEN a good value of the user and a bad one in the environment
-    good = {"rate_hz": 10.0, "pue": 2.0, "project": "good", "data_dir": "/good"}[name]
+    good = {
+        "rate_hz": 10.0,
+        "cpu_budget_percent": 1.0,
+        "priority": "nice",
+        "pue": 2.0,
+        "project": "good",
+        "data_dir": "/good",
+    }[name]
     place.config.write_text(f"{name} = {good!r}\n")
     place.environ[f"PYCARBON_{name.upper()}"] = text
     # WHEN they are put together

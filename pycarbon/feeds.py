@@ -1,0 +1,163 @@
+"""Feeds: the samplers of a recording, what each reads, where it runs, and the ring that it fills.
+
+The counters of one package are read by one thread, from a CPU on which that interrupts no other.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from pycarbon.run import Channel
+from pycarbon.settings import PRIORITIES
+from pycarbon.sources import MAX_PLAUSIBLE_POWER_W, Counter, Discovery, Obstacle, open_counters
+
+if TYPE_CHECKING:
+    from pycarbon import _native
+
+RING_HOLDS_S = 60
+MOST_EDGES_PER_S = 1200
+"""A counter of 1 ms makes so many at most: two for each look, and with the default budget a third of that."""
+
+CPU_TIME_RATE_HZ = 10
+CPU_TIME_MAX_DUTY_PPM = 10_000
+LATE_PERIODS_ARE_A_GAP = 10
+LATE_LOOK_IS_A_GAP_NS = 10_000_000
+NOT_CLOSELY_EVERY_NS = 100_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Sampling:
+    """How counters are read: at `rate_hz`, or where that is None at their edges.
+
+    Edges are looked at as closely as `cpu_budget_percent` of one core allows; 0 is no bound.
+    """
+
+    rate_hz: float | None = None
+    cpu_budget_percent: float = 3.0
+    priority: str = "normal"
+
+
+@dataclass(slots=True)
+class Feed:
+    """A sampler, its ring, and the channels it feeds. `place` is what start() found out about where it runs."""
+
+    name: str
+    ring: _native.Ring
+    sampler: _native.Sampler
+    channels: list[int]
+    cpus: tuple[int, ...] = ()
+    priority: str = "normal"
+    place: dict[str, Any] = field(default_factory=dict)
+    dropped: int = 0
+
+    def start(self) -> None:
+        """Start the thread; what it was refused is said in `place`."""
+        refused_cpus, refused_priority = self.sampler.start()
+        self.place = {"feed": self.name, "channels": self.channels}
+        if self.cpus:
+            self.place["cpus"] = [] if refused_cpus else list(self.cpus)
+        if self.priority != "normal":
+            self.place["priority"] = "normal" if refused_priority else self.priority
+            if refused_priority:
+                self.place["refused"] = f"priority {self.priority}: {os.strerror(refused_priority)}"
+
+    def looks(self) -> list[dict[str, Any]]:
+        """After its sampler was stopped: for each channel what was learned about its edges."""
+        return [
+            {
+                "channel": channel,
+                **{name: round(value) for name, value in looks.items()},
+            }
+            for channel, looks in zip(self.channels, self.sampler.looks(), strict=True)
+            if looks["met"] + looks["late"] + looks["empty"]
+        ]
+
+
+MakeRing = Callable[[str, int], "_native.Ring"]
+"""Gives a ring of a name with room for so many edges."""
+
+
+def counter_feeds(
+    discovery: Discovery, channels: Sequence[Channel], sampling: Sampling, make_ring: MakeRing
+) -> tuple[list[Feed], list[Obstacle]]:
+    """Open what reads a machine's counters, ready to start; what can no longer be opened is an obstacle."""
+    opened, obstacles = open_counters(discovery.counters)
+    identity = {(channel.domain, channel.source): channel.id for channel in channels}
+    groups = list(_by_package(opened))
+    feeds = []
+    for number, group in enumerate(groups):
+        rows = [
+            (
+                source,
+                0,
+                identity[counter.domain, counter.source],
+                counter.range_raw,
+                int(MAX_PLAUSIBLE_POWER_W / counter.unit),
+                0 if counter.closely else NOT_CLOSELY_EVERY_NS,
+            )
+            for counter, source in group
+        ]
+        name = "counters.ring" if len(groups) == 1 else f"counters-{number}.ring"
+        budget_ppm = 0 if sampling.rate_hz else round(sampling.cpu_budget_percent * 10_000 / len(groups))
+        cpus = _near([counter for counter, _ in group])
+        feeds.append(_feed(name, rows, sampling.rate_hz, budget_ppm, make_ring, cpus, sampling.priority))
+    return feeds, obstacles
+
+
+def cpu_time_feed(source: _native.Source, channels: Sequence[Channel], make_ring: MakeRing) -> Feed:
+    """Make the feed of the machine's and the process tree's CPU time, ready to start."""
+    ids = [channel.id for channel in channels if channel.source == "proc"]
+    rows = [(source, index, identity, 0, 0, 0) for index, identity in enumerate(ids)]
+    return _feed("cpu-time.ring", rows, CPU_TIME_RATE_HZ, CPU_TIME_MAX_DUTY_PPM, make_ring)
+
+
+def _by_package(opened: list[tuple[Counter, Any]]) -> Iterator[list[tuple[Counter, Any]]]:
+    """Group counters by the package they belong to; what belongs to none goes with the first."""
+    packages: list[int | None] = [*sorted({c.package for c, _ in opened if c.package is not None})] or [None]
+    for package in packages:
+        group = [
+            (counter, source)
+            for counter, source in opened
+            if counter.package == package or (counter.package is None and package == packages[0])
+        ]
+        if group:
+            yield group
+
+
+def _near(counters: list[Counter]) -> tuple[int, ...]:
+    """Give the CPUs from which all of them, or as many as can be, are read without an interrupt to another."""
+    common: frozenset[int] = frozenset()
+    for counter in counters:
+        if counter.near and counter.closely:
+            common = (common & counter.near or common) if common else counter.near
+    return tuple(sorted(common))
+
+
+def _feed(
+    name: str,
+    rows: list[tuple[_native.Source, int, int, int, int, int]],
+    rate_hz: float | None,
+    max_duty_ppm: int,
+    make_ring: MakeRing,
+    cpus: tuple[int, ...] = (),
+    priority: str = "normal",
+) -> Feed:
+    from pycarbon import _native
+
+    most_per_s = MOST_EDGES_PER_S if rate_hz is None else rate_hz * 1.1
+    ring = make_ring(name, 2 ** math.ceil(math.log2(max(RING_HOLDS_S * most_per_s * len(rows), 1024))))
+    period_ns = 0 if rate_hz is None else round(1e9 / rate_hz)
+    sampler = _native.Sampler(
+        ring,
+        rows,
+        period_ns=period_ns,
+        gap_ns=LATE_PERIODS_ARE_A_GAP * period_ns or LATE_LOOK_IS_A_GAP_NS,
+        max_duty_ppm=max_duty_ppm,
+        cpus=cpus,
+        priority=PRIORITIES.index(priority),  # numbered as in csrc/place.h
+    )
+    return Feed(name, ring, sampler, [row[2] for row in rows], cpus, priority)
