@@ -14,16 +14,18 @@ ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "pycarbon"
 
 LAYERS = [
-    "_version  errors  interval  domains  microarchitecture  cpu_brand  _native  launch",
-    "machine  run  intensity  equivalents",
-    "model  emissions  energy  runfile  portable",
-    "attribution  sources  growing  settings  store",
-    "home",
-    "analysis  recorder",
-    "recording  reports.figures",
-    "reports.text  reports.as_json",
+    "_version  errors  interval  domains  microarchitecture  cpu_brand  _native  launch  attention",
+    "machine  run  intensity  equivalents  cpus  msr_units",
+    "model  emissions  energy  runfile  portable  counters",
+    "source_powercap  source_perf  source_msr",
+    "attribution  sources  growing  settings  store  gaps",
+    "home  feeds",
+    "analysis  recorder  agreement  meter",
+    "utilisation",
+    "recording  live  reports.figures",
+    "reports.text  reports.as_json  reports.screen  reports.stream",
     "reports",
-    "commands.run  commands.report  commands.doctor",
+    "commands.run  commands.report  commands.doctor  commands.top",
     "commands",
     "__main__",
 ]
