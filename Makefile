@@ -34,6 +34,15 @@ build: $(READY)  ## environment and compiled core
 bench: $(READY)  ## speed, as ratios within one run
 	$(BIN)/pytest bench --benchmark-only -s
 
+.PHONY: curve
+curve: $(READY)  ## measure what closer looks at edges cost, and draw it
+	@$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[test,picture]'
+	$(BIN)/python bench/edge_curve.py
+
+.PHONY: wraps
+wraps: $(READY)  ## ten minutes of a counter that wraps ten times a second: nothing may be lost
+	$(BIN)/python bench/wraps.py --minutes 10
+
 .PHONY: tables
 tables: $(READY)  ## rebuild the shipped tables from the raw public data
 	$(BIN)/python intensity/build.py --sources $(SOURCES)

@@ -58,5 +58,5 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
     terminalreporter.section("ratios")
     terminalreporter.write_line(surroundings.conditions())
     terminalreporter.write_line("")
-    for line in [*report.table(), *report.remarks]:
+    for line in [*(report.table() if report.lines else []), *report.remarks]:
         terminalreporter.write_line(line)

@@ -27,12 +27,15 @@ LONG_S = 5.3
 
 
 def samplers(root: Path, folder: Path) -> list[Sampler]:
-    """The two samplers of a recording at 1 kHz: energy counters, and CPU time ten times a second."""
+    """The two samplers of a recording at 1 kHz: energy counters, and CPU time ten times a second.
+
+    One that looks at edges would spend its loan in each of these short blocks: as much as a run's in 0.3 s.
+    """
     files = sorted((root / "sys/class/powercap").glob("*/energy_uj"))
-    counters = [(Source.powercap([path]), 0, i, 262_143_328_850, 20_000 * 10**6) for i, path in enumerate(files)]
+    counters = [(Source.powercap([path]), 0, i, 262_143_328_850, 20_000 * 10**6, 0) for i, path in enumerate(files)]
     proc = Source.proc("/proc")
     proc.follow(os.getpid())
-    cpu_time = [(proc, i, i, 0, 0) for i in range(2)]
+    cpu_time = [(proc, i, i, 0, 0, 0) for i in range(2)]
     return [
         Sampler(Ring.create(folder / "counters", 2**20), counters, period_ns=10**6, gap_ns=10**7),
         Sampler(Ring.create(folder / "cpu", 2**17), cpu_time, period_ns=10**8, gap_ns=10**9, max_duty_ppm=10_000),
@@ -79,9 +82,9 @@ def unsampled(count: int, beside: list[Sampler]) -> float:
 
 def recorder_share(count: int, root: Path, folder: Path) -> float:
     """The share of the time that the recorder's thread runs while the loop does, its imports done."""
-    with Recording(Request("loop", [], path=folder / "loop.pcr", root=root)):
+    with Recording(Request("loop", [], path=folder / "loop.pcr", root=root, rate_hz=1000)):
         pass
-    with Recording(Request("loop", [], path=folder / "loop.pcr", root=root)):
+    with Recording(Request("loop", [], path=folder / "loop.pcr", root=root, rate_hz=1000)):
         thread = next(thread for thread in threading.enumerate() if thread.name == "pycarbon-recorder")
         figures = Path(f"/proc/self/task/{thread.native_id}/schedstat")
         start, used_ns = time.perf_counter(), int(figures.read_text().split()[0])

@@ -1,4 +1,4 @@
-"""What sampling costs at 1 kHz: CPU time beside a bare C loop, and what a Python loop on another core feels of it."""
+"""What sampling costs: CPU time beside a bare C loop at 1 kHz, and what a Python loop on another core feels of it."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def _bare_share(program: Path, emulator: PowercapEmulator, for_s: float) -> floa
 def _sampler_share(emulator: PowercapEmulator, ring_file: Path) -> float:
     """The share of a core that the sampler's thread takes."""
     ring = Ring.create(ring_file, RING_SLOTS)
-    channels = [(Source.powercap([path]), 0, i, 262_143_328_850, 20_000 * 10**6) for i, path in
+    channels = [(Source.powercap([path]), 0, i, 262_143_328_850, 20_000 * 10**6, 0) for i, path in
                 enumerate(_files(emulator))]  # fmt: skip
     sampler = Sampler(ring, channels, period_ns=PERIOD_NS, gap_ns=10 * PERIOD_NS)
     start = time.perf_counter()
@@ -66,7 +66,7 @@ def test_sampler_beside_a_bare_loop(benchmark, report: Report, emulator: Powerca
         report,
         "sampler at 1 kHz, five counters: CPU time",
         lambda: _sampler_share(emulator, tmp_path / "ring"),
-        "bare C loop",
+        "bare C loop at 1 kHz",
         lambda: _bare_share(program, emulator, BLOCK_S),
         rounds=BLOCKS,
         target=1.3,
@@ -75,12 +75,15 @@ def test_sampler_beside_a_bare_loop(benchmark, report: Report, emulator: Powerca
     )
 
 
-def test_whole_recording_beside_a_bare_loop(benchmark, report: Report, emulator: PowercapEmulator, tmp_path):
+@pytest.mark.parametrize(("how", "rate_hz"), [("at edges", None), ("at 1 kHz", 1000.0)])
+def test_whole_recording_beside_a_bare_loop(
+    benchmark, report: Report, emulator: PowercapEmulator, tmp_path, how, rate_hz
+):
     program = bare_loop()
 
     def record() -> float:
         """All that a process pays while it records: samplers and recorder."""
-        with Recording(Request("bench", [], path=tmp_path / "run.pcr", root=emulator.root)):
+        with Recording(Request("bench", [], path=tmp_path / "run.pcr", root=emulator.root, rate_hz=rate_hz)):
             start, used = time.perf_counter(), time.process_time()
             time.sleep(RECORDED_S)
             return (time.process_time() - used) / (time.perf_counter() - start)
@@ -88,9 +91,9 @@ def test_whole_recording_beside_a_bare_loop(benchmark, report: Report, emulator:
     compare(
         benchmark,
         report,
-        "record(): samplers and recorder together, CPU time",
+        f"record() {how}: samplers and recorder together, CPU time",
         record,
-        "bare C loop",
+        "bare C loop at 1 kHz",
         lambda: _bare_share(program, emulator, RECORDED_S / 4),
         rounds=RECORDINGS,
         scale=100,
