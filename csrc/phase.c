@@ -395,5 +395,7 @@ void pc_phase_plan(struct pc_phase *phase, int64_t now_ns, int64_t not_before_ns
         else
             seek(phase, now_ns);
     }
-    phase->next_ns = pc_most(phase->next_ns, phase->state == PC_PHASE_STILL ? not_before_ns : pc_most(not_before_ns, edge_ns));
+    if (phase->state != PC_PHASE_STILL)
+        not_before_ns = pc_most(not_before_ns, edge_ns);
+    phase->next_ns = pc_most(phase->next_ns, not_before_ns);
 }

@@ -1,7 +1,7 @@
 /*
  * phase: when a counter that the hardware updates now and then will change next, learned from the changes seen.
  *
- *             two changes seen               no change in time, again and again
+ *           three changes seen               no change in time, again and again
  *   SEEKING ------------------> FOLLOWING ------------------------------------> STILL
  *      ^                            |                                             |
  *      +------ edges not met -------+               +--------- it moved ----------+

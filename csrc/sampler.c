@@ -187,7 +187,8 @@ static void sweep_edges(struct pc_sampler *sampler)
     for (size_t i = 0; first && i < count; i++)
         pc_phase_start(&channels[i].phase, time_ns, sampler->settings.max_duty_ppm == 0);
     time_ns = glance(sampler, time_ns);
-    if (sampler->planned && !pc_turns_due(channels, count, time_ns)) { /* the plans stand; what it took is charged with the next look */
+    if (sampler->planned && !pc_turns_due(channels, count, time_ns)) {
+        /* The plans stand; what the glance took is charged with the next look. */
         if (sampler->cpu_clock == NULL)
             sampler->spent_ns += time_ns - start_ns;
         sampler->deadline_ns = pc_least(pc_turns_next_ns(channels, count), time_ns + LONGEST_WAIT_NS);

@@ -12,7 +12,7 @@
  *   follow, and deadlines that passed meanwhile are skipped.
  * - At edges: it sleeps until just before a counter is expected to change and then reads it until it does (phase.h).
  *   Where the CPU time it may take does not suffice for all edges it looks at fewer of them, as closely.  The first
- *   reading of each look tells what the edges that were skipped added up to.
+ *   reading of each look, and a glance halfway before it, tell what the edges that were skipped added up to.
  *
  * A look that comes more than `gap_ns` after its deadline is preceded by an edge PC_EDGE_GAP, with its cause.
  *
