@@ -21,7 +21,7 @@ from pycarbon.run import EDGE_DTYPE
 
 PERIOD_US = 976
 CLOSE_US = PERIOD_US / 8
-"""An edge was looked at closely if it is known to this; pycarbon.energy.CLOSE. All others are ignored by p50 and p95
+"""An edge was looked at closely if it is known to this; pycarbon.updates.CLOSE. All others are ignored by p50 and p95
 of sampling at edges, and counted as missed if somebody looked for them."""
 
 WITHIN_US = 20

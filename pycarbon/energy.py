@@ -16,13 +16,13 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pycarbon.interval import Range
 from pycarbon.run import Channel, Flag, Kind, RunData
+from pycarbon.updates import counter_period_ns, median, update_times
 
 COARSEST_GRAIN_J = 2.0**-14
 """Hardware counts in units of its own, which the kernel converts to micro-joules: RAPL's are at most this coarse."""
@@ -39,21 +39,6 @@ MOST_WINDOWS = 10**7
 
 ORDINARY_POWER_W = 500.0
 """A package may take as much at any time: a counter that cannot tell so much from nothing tells nothing."""
-
-CLOSE = 1 / 8
-"""An update bracketed by less than this part of its period was seen closely."""
-
-ALWAYS = 0.9
-TYPICAL_PERIOD_NS, RARE_LOOKS_NS = 1e6, 1e7
-"""Where more of the looks than that all found a change, and they lay far apart, their pace tells nothing of the
-counter's: it is taken for a CPU's, which is updated about every millisecond.
-"""
-
-FARTHEST_GRID = 1000
-"""So many periods away the period's own uncertainty makes a grid of no use."""
-
-FIRST_UPDATES = 64
-"""The sampler looks at so many of the first updates without leaving any out: they tell the counter's period."""
 
 UPDATES_PER_WINDOW = 50
 """Power is a mean over at least so many updates: each border of a window may be off by one, here by 2 %."""
@@ -103,12 +88,11 @@ class Timeline:
         rises[self.reset | (rises < 0)] = 0
         self.before_ns = edges["t_before_ns"].astype(np.int64)
         self.seen_ns = edges["t_seen_ns"].astype(np.int64)
-        self.level_j = (
-            np.cumsum(rises, dtype=np.float64) * unit
-        )  # whole numbers are exact up to 2^53, and never turn over
+        # whole numbers are exact up to 2^53, and never turn over
+        self.level_j = np.cumsum(rises, dtype=np.float64) * unit
         self.is_update = (rises > 0) | self.reset
-        self.counter_period_ns = _counter_period_ns(self.before_ns[self.is_update], self.seen_ns[self.is_update])
-        self.update_ns = _update_times(
+        self.counter_period_ns = counter_period_ns(self.before_ns[self.is_update], self.seen_ns[self.is_update])
+        self.update_ns = update_times(
             self.before_ns[self.is_update], self.seen_ns[self.is_update], self.counter_period_ns
         )
         self.update_j = self.level_j[self.is_update]
@@ -120,7 +104,7 @@ class Timeline:
     @property
     def period_s(self) -> float | None:
         """The median time between updates that were seen; None with fewer than three."""
-        return _median(np.diff(self.update_ns)) / 1e9 if len(self.update_ns) >= 3 else None
+        return median(np.diff(self.update_ns)) / 1e9 if len(self.update_ns) >= 3 else None
 
     def best_j(self, time_ns: NDArray[np.float64]) -> NDArray[np.float64]:
         """Estimate the energy up to each time: linear between updates, never outside low_j..high_j."""
@@ -255,62 +239,6 @@ class Timeline:
         long &= (self.seen_ns > start_ns) & (self.before_ns < end_ns)
         most_j = (self.seen_ns[long] - self.before_ns[long]) / 1e9 * self._largest_power_w + self.largest_step_j
         return unseen_j + float((most_j // self._range_j).sum() * self._range_j)
-
-
-def _median(values: NDArray[Any]) -> float:
-    """Give the median of some numbers; numpy's own would import numpy.ma, an eighth of our start."""
-    ordered = np.sort(values)
-    middle = len(ordered) // 2
-    return float(ordered[middle] if len(ordered) % 2 else (ordered[middle - 1] + ordered[middle]) / 2)
-
-
-def _counter_period_ns(before_ns: NDArray[np.int64], seen_ns: NDArray[np.int64]) -> float:
-    """Tell how often the counter is updated, at most: the usual time between its first updates; 0 with too few.
-
-    Later ones may have been left out, and what lies far apart then is no period.
-    """
-    middle_ns = before_ns + (seen_ns - before_ns) / 2
-    if len(middle_ns) < 3:
-        return 0.0
-    width_ns = (seen_ns - before_ns).astype(np.float64)
-    close = width_ns <= 4 * np.sort(width_ns[:FIRST_UPDATES])[len(width_ns[:FIRST_UPDATES]) // 4]
-    apart_ns = np.diff(middle_ns[close][:FIRST_UPDATES])
-    apart_ns = apart_ns[apart_ns > 0]
-    if len(apart_ns) == 0:
-        return 0.0
-    shortest_ns = np.sort(apart_ns)[len(apart_ns) // 10]
-    period_ns = _median(apart_ns[apart_ns <= 1.5 * shortest_ns])
-    if period_ns > RARE_LOOKS_NS and float((before_ns[1:] <= seen_ns[:-1]).mean()) > ALWAYS:
-        return TYPICAL_PERIOD_NS
-    return period_ns
-
-
-def _update_times(before_ns: NDArray[np.int64], seen_ns: NDArray[np.int64], period_ns: float) -> NDArray[np.float64]:
-    """Say when each update came, given the look before it, the look that saw it, and the counter's period.
-
-    Updates seen closely are the marks of a grid; what was seen from further away came at the last grid time before.
-    """
-    width_ns = (seen_ns - before_ns).astype(np.float64)
-    likely_ns = np.minimum(width_ns, period_ns) if period_ns > 0 else width_ns
-    times: NDArray[np.float64] = seen_ns - likely_ns / 2
-    close = width_ns < CLOSE * period_ns
-    marks_ns = times[close]
-    if len(marks_ns) < 2:
-        return times
-    mark = np.searchsorted(marks_ns, seen_ns, side="right") - 1
-    wide = ~close & (mark >= 0)
-    here_ns = marks_ns[mark[wide]]
-    apart_ns = np.append(np.diff(marks_ns), np.inf)[mark[wide]]  # after the last mark the grid goes on
-    periods = np.where(np.isfinite(apart_ns), np.rint(apart_ns / period_ns), np.inf)
-    step_ns = np.divide(
-        apart_ns, periods, out=np.full(len(periods), period_ns), where=np.isfinite(periods) & (periods > 0)
-    )
-    steps = np.minimum(np.floor((seen_ns[wide] - here_ns) / step_ns), periods - 1)
-    on_grid = (steps >= 1) & (periods < FARTHEST_GRID)
-    on_grid |= (steps >= 1) & ~np.isfinite(periods) & (steps < FARTHEST_GRID)
-    guess_ns = np.clip(here_ns + steps * step_ns, before_ns[wide], seen_ns[wide])
-    times[wide] = np.where(on_grid, guess_ns, times[wide])
-    return times
 
 
 def _lost_spans(edges: NDArray[np.void], end_ns: int) -> tuple[list[tuple[int, int]], bool]:

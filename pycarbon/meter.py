@@ -20,10 +20,11 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from pycarbon.energy import CLOSE, FIRST_UPDATES, NEARBY_UPDATES, UPDATES_PER_WINDOW, Timeline
+from pycarbon.energy import NEARBY_UPDATES, UPDATES_PER_WINDOW, Timeline
 from pycarbon.interval import Range
 from pycarbon.run import EDGE_DTYPE, Channel, Flag, RunData
 from pycarbon.sources import MAX_PLAUSIBLE_POWER_W
+from pycarbon.updates import CLOSE, FIRST_UPDATES
 
 KEPT_UPDATES = 2 * UPDATES_PER_WINDOW
 MOST_HEAD = 1024

@@ -15,7 +15,7 @@ PACKAGE = ROOT / "pycarbon"
 
 LAYERS = [
     "_version  errors  interval  domains  microarchitecture  cpu_brand  _native  launch  attention",
-    "machine  run  intensity  equivalents  cpus  msr_units",
+    "machine  run  updates  intensity  equivalents  cpus  msr_units",
     "model  emissions  energy  runfile  portable  counters",
     "source_powercap  source_perf  source_msr",
     "attribution  sources  growing  settings  store  gaps",
