@@ -114,25 +114,21 @@ class Run:
         notes = list(dict.fromkeys([*self._meta("notes", []), *self.data.footer.get("notes", [])]))
         if not self.complete:
             notes.append("the recording was cut off: the figures reach up to the last moment seen")
-        for channel in self.energy.channels:
-            if channel.gap_s > 0:
-                notes.append(f"{channel.domain} gave no news for {channel.gap_s:.3g} s: its interval is wider")
-            resets = self._resets(channel.domain, channel.source)
+        for channel, used in zip(self._energy_channels, self.energy.channels, strict=True):
+            if used.gap_s > 0:
+                notes.append(f"{used.domain} gave no news for {used.gap_s:.3g} s: its interval is wider")
+            resets = int(((self.data.edges_of(channel)["flags"] & Flag.RESET) != 0).sum())
             if resets:
                 notes.append(
-                    f"{channel.domain}'s counter jumped {'once' if resets == 1 else f'{resets} times'} as no power "
+                    f"{used.domain}'s counter jumped {'once' if resets == 1 else f'{resets} times'} as no power "
                     "explains: what was used around that is not known"
                 )
-            if channel.is_ambiguous:
+            if used.is_ambiguous:
                 notes.append(
-                    f"{channel.domain} goes through its whole range about once in every update: its energy cannot be "
+                    f"{used.domain} goes through its whole range about once in every update: its energy cannot be "
                     "known, and is not in the total"
                 )
         return notes + [gap.said() for gap in self.gaps] + [_said_step(event) for event in self.data.events]
-
-    def _resets(self, domain: str, source: str) -> int:
-        channel = self.data.channel(domain, source)
-        return 0 if channel is None else int(((self.data.edges_of(channel)["flags"] & Flag.RESET) != 0).sum())
 
     @cached_property
     def gaps(self) -> list[Gaps]:
