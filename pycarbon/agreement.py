@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import math
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
+from numpy.typing import NDArray
 
-from pycarbon import _native
+from pycarbon._native import Ring
 from pycarbon.counters import Counter
 from pycarbon.energy import Timeline
+from pycarbon.feeds import Feed, Sampling, await_first_readings, counter_feeds
 from pycarbon.interval import Range
-from pycarbon.run import EDGE_DTYPE, Channel, RunData, group_by_channel
-from pycarbon.sources import MAX_PLAUSIBLE_POWER_W, Discovery, Obstacle, open_counters
+from pycarbon.run import Channel, RunData, group_by_channel
+from pycarbon.sources import Discovery, Obstacle
 
-PERIOD_NS = 1_000_000
-GAP_NS = 10 * PERIOD_NS
+DRAIN_EVERY_S = 1.0
 LINGER_S = 0.02
 """How long both are read on, so that each is seen to change once more after the end."""
 
@@ -69,13 +70,16 @@ def compare(discovery: Discovery, for_s: float) -> tuple[list[Agreement], list[O
     """Record every domain that two sources show, for so many seconds; a counter that fails is an obstacle."""
     both = pairs(discovery)
     wanted = tuple(dict.fromkeys(counter for pair in both for counter in pair))
-    opened, obstacles = open_counters(wanted)
-    if not opened:
+    both_sources = replace(discovery, counters=wanted, curves=(), cpu_time=False)
+    channels = both_sources.channels()
+    feeds, obstacles = counter_feeds(both_sources, channels, Sampling(), lambda _, slots: Ring.create(None, slots))
+    if not feeds:
         return [], obstacles
-    run = _record(opened, for_s)
+    run = _record(feeds, channels, for_s)
     readings = {
         counter: Reading(counter, Timeline(run, channel).between(run.start_ns, run.end_ns))
-        for (counter, _), channel in zip(opened, run.channels, strict=True)
+        for counter, channel in zip(wanted, channels, strict=True)
+        if channel.id in run.edges
     }
     found = [
         Agreement(one.domain, readings[one], readings[other])
@@ -85,33 +89,20 @@ def compare(discovery: Discovery, for_s: float) -> tuple[list[Agreement], list[O
     return found, obstacles
 
 
-def _record(opened: list[tuple[Counter, _native.Source]], for_s: float) -> RunData:
-    channels = [
-        Channel(i, c.domain, c.source, "measured", "energy", c.unit, c.range_raw, c.in_total)
-        for i, (c, _) in enumerate(opened)
-    ]
-    slots = 2 ** math.ceil(math.log2((for_s + 1) * 1e9 / PERIOD_NS * len(channels) * 1.2))
-    ring = _native.Ring.create(None, slots)
-    sampler = _native.Sampler(
-        ring,
-        [
-            (source, 0, i, c.range_raw, int(MAX_PLAUSIBLE_POWER_W / c.unit), PERIOD_NS)
-            for i, (c, source) in enumerate(opened)
-        ],
-        period_ns=PERIOD_NS,
-        gap_ns=GAP_NS,
-    )
-    sampler.start()
+def _record(feeds: list[Feed], channels: list[Channel], for_s: float) -> RunData:
+    parts: list[NDArray[np.void]] = []
     try:
-        deadline_ns = time.monotonic_ns() + 100_000_000
-        while ring.waiting < len(channels) and time.monotonic_ns() < deadline_ns:
-            time.sleep(0.001)
+        for feed in feeds:
+            feed.start()
+        await_first_readings(feeds)
         time.sleep(LINGER_S)
         start_ns = time.monotonic_ns()
-        time.sleep(for_s)
-        end_ns = time.monotonic_ns()
-        time.sleep(LINGER_S)
+        end_ns = start_ns + round(for_s * 1e9)
+        while (left_s := (end_ns - time.monotonic_ns()) / 1e9 + LINGER_S) > 0:
+            time.sleep(min(left_s, DRAIN_EVERY_S))
+            parts += [feed.take() for feed in feeds]
     finally:
-        sampler.stop()
-    edges = np.frombuffer(ring.peek(), EDGE_DTYPE)
+        for feed in feeds:
+            feed.sampler.stop()
+    edges = np.concatenate([*parts, *(feed.take() for feed in feeds)])
     return RunData({"start_ns": start_ns}, channels, group_by_channel(edges), {"end_ns": end_ns}, complete=True)

@@ -7,11 +7,15 @@ from __future__ import annotations
 
 import math
 import os
+import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from pycarbon.run import Channel
+import numpy as np
+from numpy.typing import NDArray
+
+from pycarbon.run import EDGE_DTYPE, Channel, gaps_by_channel
 from pycarbon.settings import PRIORITIES
 from pycarbon.sources import MAX_PLAUSIBLE_POWER_W, Counter, Discovery, Obstacle, open_counters
 
@@ -19,6 +23,7 @@ if TYPE_CHECKING:
     from pycarbon import _native
 
 RING_HOLDS_S = 60
+FIRST_READINGS_S = 0.1
 MOST_EDGES_PER_S = 1200
 """A counter of 1 ms makes so many at most: two for each look, and with the default budget a third of that."""
 
@@ -65,6 +70,22 @@ class Feed:
             if refused_priority:
                 self.place["refused"] = f"priority {self.priority}: {os.strerror(refused_priority)}"
 
+    def peek(self) -> tuple[NDArray[np.void], int]:
+        """Give the edges that wait, each gap copied for each channel, and how many the ring counts them for."""
+        edges: NDArray[np.void] = np.frombuffer(self.ring.peek(), EDGE_DTYPE)
+        return gaps_by_channel(edges, self.channels), len(edges)
+
+    def take(self) -> NDArray[np.void]:
+        """Give the edges that wait, and free their room."""
+        edges, count = self.peek()
+        self.ring.consume(count)
+        return edges
+
+    def newly_dropped(self) -> str:
+        """Say which edges did not fit since this was last asked; empty where all did."""
+        new, self.dropped = self.ring.dropped - self.dropped, self.ring.dropped
+        return f"{new} edges did not fit {self.name} and are missing" if new else ""
+
     def looks(self) -> list[dict[str, Any]]:
         """After its sampler was stopped: for each channel what was learned about its edges."""
         return [
@@ -106,6 +127,15 @@ def counter_feeds(
         cpus = _near([counter for counter, _ in group])
         feeds.append(_feed(name, rows, sampling.rate_hz, budget_ppm, make_ring, cpus, sampling.priority))
     return feeds, obstacles
+
+
+def await_first_readings(feeds: Sequence[Feed]) -> None:
+    """Return once each channel was read, or after a tenth of a second."""
+    deadline_s = time.monotonic() + FIRST_READINGS_S
+    while time.monotonic() < deadline_s:
+        if all(feed.ring.waiting >= len(feed.channels) for feed in feeds):
+            return
+        time.sleep(0.0001)
 
 
 def cpu_time_feed(source: _native.Source, channels: Sequence[Channel], make_ring: MakeRing) -> Feed:

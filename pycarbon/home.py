@@ -30,7 +30,7 @@ from numpy.typing import NDArray
 from pycarbon import runfile
 from pycarbon.errors import RunFileError
 from pycarbon.growing import GrowingFile, lock, refuse_special
-from pycarbon.run import EDGE_DTYPE, Flag, RunData, group_by_channel
+from pycarbon.run import EDGE_DTYPE, RunData, gaps_by_channel, group_by_channel
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -44,16 +44,6 @@ CLEARED_WITHIN_S = 60
 def home_of(target: Path) -> Path:
     """Say where the home of the run that will be `target` lies."""
     return target.with_name(target.name + LIVE_SUFFIX)
-
-
-def gaps_by_channel(edges: NDArray[np.void], channels: Sequence[int]) -> NDArray[np.void]:
-    """Give each of a ring's channels its own copy of the gaps its sampler reported for all of them."""
-    gaps = (edges["flags"] & Flag.GAP) != 0
-    if not gaps.any():
-        return edges
-    copies = np.repeat(edges, np.where(gaps, len(channels), 1))
-    copies["channel"][(copies["flags"] & Flag.GAP) != 0] = np.tile(channels, int(gaps.sum()))
-    return copies
 
 
 def make(target: Path) -> tuple[Path, GrowingFile]:

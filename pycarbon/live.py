@@ -18,15 +18,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from pycarbon import home
 from pycarbon.emissions import Emissions, from_energy
 from pycarbon.energy import SILENT_PERIODS
-from pycarbon.feeds import Feed, Sampling, counter_feeds, cpu_time_feed
+from pycarbon.feeds import Feed, Sampling, await_first_readings, counter_feeds, cpu_time_feed
 from pycarbon.intensity import Intensity
 from pycarbon.interval import Range
 from pycarbon.meter import Meter
 from pycarbon.model import PowerCurve
-from pycarbon.run import EDGE_DTYPE, MACHINE_CPU, Channel, Kind, group_by_channel
+from pycarbon.run import MACHINE_CPU, Channel, Kind, group_by_channel
 from pycarbon.sources import Discovery
 from pycarbon.utilisation import Utilisation
 
@@ -41,8 +40,6 @@ MODEL_WINDOW_S = 1.0
 
 SILENT_S = 0.5
 """A counter that moved and then stood still for so long is shown as silent; energy.py calls it so much earlier."""
-
-FIRST_READINGS_S = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -309,7 +306,7 @@ class Live:
             for feed in self._feeds:
                 feed.start()
                 self._started.append(feed)
-            self._await_first_readings()
+            await_first_readings(self._feeds)
         except BaseException:
             self.stop()
             raise
@@ -323,13 +320,10 @@ class Live:
         assert self._gauges is not None
         now_ns = time.monotonic_ns()
         for feed in self._feeds:
-            edges = np.frombuffer(feed.ring.peek(), EDGE_DTYPE)
-            if len(edges):
-                self._gauges.add(home.gaps_by_channel(edges, feed.channels))
-                feed.ring.consume(len(edges))
-            if feed.ring.dropped > feed.dropped:
-                self.notes.append(f"{feed.ring.dropped - feed.dropped} edges did not fit {feed.name} and are missing")
-                feed.dropped = feed.ring.dropped
+            self._gauges.add(feed.take())
+            missing = feed.newly_dropped()
+            if missing:
+                self.notes.append(missing)
         return self._gauges.snapshot(now_ns, self.notes)
 
     def stop(self) -> None:
@@ -352,13 +346,6 @@ class Live:
             self._feeds.append(cpu_time_feed(_native.Source.proc(proc), channels, _ring))
         except OSError as error:
             self.notes.append(f"no CPU time from {proc}: {error.strerror}")
-
-    def _await_first_readings(self) -> None:
-        deadline_s = time.monotonic() + FIRST_READINGS_S
-        while time.monotonic() < deadline_s:
-            if all(feed.ring.waiting >= len(feed.channels) for feed in self._feeds):
-                return
-            time.sleep(0.001)
 
 
 def _ring(name: str, slots: int) -> _native.Ring:

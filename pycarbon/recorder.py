@@ -26,10 +26,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pycarbon import home, runfile
-from pycarbon.feeds import Feed, Sampling, counter_feeds, cpu_time_feed
+from pycarbon.feeds import Feed, Sampling, await_first_readings, counter_feeds, cpu_time_feed
 from pycarbon.growing import GrowingFile
 from pycarbon.portable import RusageSampler
-from pycarbon.run import EDGE_DTYPE, Channel, RunData, group_by_channel
+from pycarbon.run import Channel, RunData, group_by_channel
 from pycarbon.sources import Discovery, Roots
 
 if TYPE_CHECKING:
@@ -129,7 +129,7 @@ class Recorder:
             "notes": list(self._notes),
         }
         self._file.append([runfile.json_frame(runfile.META, _readable(self._meta))])
-        self._await_first_readings()
+        await_first_readings(self._feeds)
         thread = threading.Thread(target=self._drain_for_ever, name="pycarbon-recorder", daemon=True)
         with _signals_elsewhere():
             thread.start()
@@ -238,13 +238,6 @@ class Recorder:
         """Say where the samplers run, for those that were to run somewhere."""
         yield from (feed.place for feed in self._feeds if len(feed.place) > 2)
 
-    def _await_first_readings(self) -> None:
-        deadline_ns = time.monotonic_ns() + 100_000_000
-        while time.monotonic_ns() < deadline_ns:
-            if all(feed.ring.waiting >= len(feed.channels) for feed in self._feeds):
-                return
-            time.sleep(0.0001)
-
     def _drain_for_ever(self) -> None:
         while not self._wake.wait(DRAIN_EVERY_S):
             with self._noting():
@@ -264,18 +257,16 @@ class Recorder:
         if self._portable is not None:
             self._write(self._portable.read())
         for feed in self._feeds:
-            edges = np.frombuffer(feed.ring.peek(), EDGE_DTYPE)
-            if len(edges):
-                taken = self._write(home.gaps_by_channel(edges, feed.channels))
+            edges, count = feed.peek()
+            if count:
+                taken = self._write(edges)
                 if taken or final or feed.ring.waiting > feed.ring.capacity * 3 // 4:
-                    feed.ring.consume(len(edges))
+                    feed.ring.consume(count)
                 else:
                     self._file.forget_last()
-            if feed.ring.dropped > feed.dropped:
-                self._notes.append(
-                    f"{feed.ring.dropped - feed.dropped} edges did not fit {feed.name} and are missing"
-                )
-                feed.dropped = feed.ring.dropped
+            missing = feed.newly_dropped()
+            if missing:
+                self._notes.append(missing)
 
     def _watch_wall_clock(self) -> None:
         """Record when somebody set the wall clock: times of day before and after do not compare."""

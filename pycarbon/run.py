@@ -6,7 +6,7 @@ Everything that reads hardware ends here, everything that computes figures begin
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum, IntFlag
 from fractions import Fraction
@@ -154,3 +154,13 @@ def group_by_channel(edges: NDArray[np.void]) -> dict[int, NDArray[np.void]]:
     """Split edges of several channels into one array for each, keeping their order."""
     # not np.unique, which would import numpy.ma, an eighth of our start
     return {int(i): edges[edges["channel"] == i] for i in np.flatnonzero(np.bincount(edges["channel"]))}
+
+
+def gaps_by_channel(edges: NDArray[np.void], channels: Sequence[int]) -> NDArray[np.void]:
+    """Give each of a ring's channels its own copy of the gaps its sampler reported for all of them."""
+    gaps = (edges["flags"] & Flag.GAP) != 0
+    if not gaps.any():
+        return edges
+    copies = np.repeat(edges, np.where(gaps, len(channels), 1))
+    copies["channel"][(copies["flags"] & Flag.GAP) != 0] = np.tile(channels, int(gaps.sum()))
+    return copies
