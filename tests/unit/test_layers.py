@@ -16,7 +16,9 @@ PACKAGE = ROOT / "pycarbon"
 LAYERS = [
     "_version  errors  interval  domains  microarchitecture  cpu_brand  _native  launch  attention",
     "machine  run  updates  intensity  equivalents  cpus  msr_units",
-    "model  emissions  energy  runfile  portable  counters",
+    "model  emissions  energy  frame  portable  counters",
+    "columns  metadata",
+    "runfile",
     "source_powercap  source_perf  source_msr",
     "attribution  sources  growing  settings  store  gaps",
     "home  feeds",

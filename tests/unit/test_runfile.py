@@ -7,6 +7,7 @@ import importlib.util
 import json
 import subprocess
 import sys
+import zlib
 from fractions import Fraction
 from pathlib import Path
 
@@ -15,7 +16,7 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from pycarbon import runfile
+from pycarbon import columns, runfile
 from pycarbon.analysis import Run, load
 from pycarbon.errors import RunFileError
 from pycarbon.run import EDGE_DTYPE, Channel, Flag, RunData
@@ -179,7 +180,7 @@ def test_whole_frames_of_random_bytes_raise_nothing_else(payload, kind, codec, c
 def test_an_unknown_version_is_refused_by_name():
     head = bytearray(runfile.file_header())
     head[8:10] = (7).to_bytes(2, "little")
-    head[12:] = runfile.zlib.crc32(bytes(head[:12])).to_bytes(4, "little")
+    head[12:] = zlib.crc32(bytes(head[:12])).to_bytes(4, "little")
     with pytest.raises(RunFileError, match=rf"version 7.*reads version {VERSION}"):
         runfile.parse(bytes(head), "here")
 
@@ -217,9 +218,9 @@ def test_frames_that_run_backwards():
 
 def test_a_decompression_bomb_is_refused_in_bounded_memory(tmp_path):
     # GIVEN a frame of three edges that unpacks to 1 GB, and one that asks for a window of 2 GB
-    packer = runfile.zstd.ZstdCompressor(level=1)
+    packer = columns.zstd.ZstdCompressor(level=1)
     bomb = b"".join(packer.compress(bytes(1 << 24)) for _ in range(64)) + packer.flush()
-    packer = runfile.zstd.ZstdCompressor(options={int(runfile.zstd.CompressionParameter.window_log): 31})
+    packer = columns.zstd.ZstdCompressor(options={int(columns.zstd.CompressionParameter.window_log): 31})
     wide = packer.compress(bytes(90)) + packer.flush()
     frames = [Frame(runfile.EDGES, payload, 1, 0, 3) for payload in (bomb, wide)]
     files = [tmp_path / "bomb.pcr", tmp_path / "wide.pcr"]

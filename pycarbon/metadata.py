@@ -1,0 +1,112 @@
+"""What the JSON of a run file may say: each member a reader relies on, and what values it may have."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from pycarbon.frame import LATEST_NS
+from pycarbon.run import MAX_CHANNELS
+
+Check = Callable[[Any], bool]
+
+
+def _is(*kinds: type) -> Check:
+    return lambda value: type(value) in kinds
+
+
+def _number(low: float, high: float) -> Check:
+    return lambda value: type(value) in (int, float) and low <= value <= high
+
+
+def _whole(low: int, high: int) -> Check:
+    return lambda value: type(value) is int and low <= value <= high
+
+
+def _maybe(check: Check) -> Check:
+    return lambda value: value is None or check(value)
+
+
+def _each(check: Check) -> Check:
+    return lambda value: type(value) is list and all(map(check, value))
+
+
+def _map_of(check: Check) -> Check:
+    return lambda value: type(value) is dict and all(map(check, value.values()))
+
+
+def _record(**members: Check) -> Check:
+    return lambda value: (
+        type(value) is dict and all(name in value and check(value[name]) for name, check in members.items())
+    )
+
+
+def _range(largest: float) -> Check:
+    number = _number(0, largest)
+    return lambda value: (
+        type(value) is dict
+        and value.keys() == {"low", "best", "high"}
+        and all(map(number, value.values()))
+        and value["low"] <= value["best"] <= value["high"]
+    )
+
+
+_TEXT, _TEXTS, _TIME = _is(str), _each(_is(str)), _whole(0, LATEST_NS)
+_PLAIN = _is(str, int, float, bool, type(None))
+COUNT = _maybe(_whole(0, 1 << 62))
+_GRAMS = _number(0, 1e6)
+_WATTS = _range(1e7)
+
+META_MEMBERS: dict[str, Check] = {
+    "start_ns": _TIME,
+    "id": _PLAIN,
+    "project": _PLAIN,
+    "name": _PLAIN,
+    "command": _each(_PLAIN),
+    "started_at": _PLAIN,
+    "tags": _map_of(_PLAIN),
+    "notes": _TEXTS,
+    "pue": _number(1, 1000),
+    "rings": _map_of(_each(_whole(0, MAX_CHANNELS - 1))),
+    "obstacles": _each(_record(source=_TEXT, what=_TEXT, remedy=_TEXT)),
+    "curves": _each(
+        lambda value: (
+            _record(domain=_TEXT, basis=_TEXT, idle_w=_WATTS, full_w=_WATTS, exponent=_range(100))(value)
+            and all(value["idle_w"][end] <= value["full_w"][end] for end in ("low", "best", "high"))
+        )
+    ),
+    "machine": _map_of(_PLAIN),
+    "intensity": lambda value: (
+        _record(
+            **dict.fromkeys(("zone", "name", "method", "source"), _TEXT),
+            **dict.fromkeys(("low_g_per_kwh", "intensity_g_per_kwh", "high_g_per_kwh"), _GRAMS),
+            year=_is(int),
+            place_known=_is(bool),
+        )(value)
+        and value["low_g_per_kwh"] <= value["intensity_g_per_kwh"] <= value["high_g_per_kwh"]
+    ),
+}
+FOOTER_MEMBERS: dict[str, Check] = {
+    "start_ns": _TIME,
+    "end_ns": _TIME,
+    "process_cpu_s": _maybe(_number(0, 1e15)),
+    "exit_status": _maybe(_whole(-(1 << 31), 1 << 31)),
+    "notes": _TEXTS,
+}
+EVENT_MEMBERS: dict[str, Check] = {"monotonic_ns": _TIME, "clock_step_ns": _whole(-LATEST_NS, LATEST_NS)}
+"""What a reader relies on. A member may be missing; what is not named here is for later versions, or for people."""
+
+
+def read(payload: bytes, members: Mapping[str, Check]) -> dict[str, Any]:
+    """Read a frame of metadata; ValueError where it is not what `members` says."""
+    try:
+        values = json.loads(payload)
+    except RecursionError:
+        raise ValueError("it is nested too deeply") from None
+    if type(values) is not dict:
+        raise ValueError("it is no object")
+    for name, check in members.items():
+        if name in values and not check(values[name]):
+            raise ValueError(f"{name} cannot be {str(values[name])[:80]!r}")
+    return values
