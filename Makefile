@@ -55,7 +55,7 @@ picture: $(READY)  ## redraw the picture of the demo at the top of the README
 .PHONY: clean
 clean:  ## remove everything that was built
 	rm -rf $(VENV) build dist *.egg-info .cache .benchmarks .hypothesis .mypy_cache .pytest_cache .ruff_cache
-	rm -f pycarbon/_native.c pycarbon/*.so
+	rm -f pycarbon/_native.c pycarbon/_marks.c pycarbon/*.so pycarbon/*.so.1
 
 $(VENV)/bin/pip:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' || \
@@ -63,7 +63,7 @@ $(VENV)/bin/pip:
 	@.ci/need $(PYTHON)
 	@$(PYTHON) -m venv $(VENV)
 
-$(READY): $(VENV)/bin/pip pyproject.toml setup.py $(wildcard csrc/*.c csrc/*.h) pycarbon/_native.pyx pycarbon/_native.pxd
+$(READY): $(VENV)/bin/pip pyproject.toml setup.py $(wildcard csrc/*.c csrc/*.h) $(wildcard pycarbon/*.pyx pycarbon/*.pxd pycarbon/include/*.h)
 	@echo 'environment and build: a minute or two the first time'
 	@$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[test]'
 	@touch $@

@@ -3,6 +3,7 @@
 import sys
 
 from setuptools import Extension, setup
+from setuptools.command.build_ext import build_ext
 
 CORE = [
     "budget.c",
@@ -23,6 +24,21 @@ CORE = [
     "watch.c",
 ]
 
+MARKS = ["clock.c", "labels.c", "marks.c", "stream.c", "ticks.c"]
+"""The library that the programs being measured share: Python's regions, and native code through pycarbon.h."""
+
+LIBRARY = "pycarbon.libpycarbon"
+
+
+class Build(build_ext):
+    """Names the library as native programs look for it: it is no module of Python's."""
+
+    def get_ext_filename(self, fullname: str) -> str:
+        """Give the file of an extension."""
+        if fullname.endswith(LIBRARY.rpartition(".")[2]):
+            return fullname.replace(".", "/") + ".so.1"
+        return super().get_ext_filename(fullname)
+
 
 def extensions() -> list[Extension]:
     """Give the core where its counters exist: elsewhere pycarbon runs on the model alone."""
@@ -39,7 +55,15 @@ def extensions() -> list[Extension]:
         extra_compile_args=["-std=c11", "-pthread"],
         extra_link_args=["-pthread", "-lm"],
     )
-    return list(cythonize([native]))
+    library = Extension(
+        LIBRARY,
+        [f"csrc/{name}" for name in MARKS],
+        include_dirs=["csrc"],
+        define_macros=[("_GNU_SOURCE", None)],
+        extra_compile_args=["-std=c11", "-pthread", "-fvisibility=hidden"],
+        extra_link_args=["-pthread", "-Wl,-soname,libpycarbon.so.1", "-Wl,-z,nodelete"],
+    )
+    return [*cythonize([native]), library]
 
 
-setup(ext_modules=extensions())
+setup(ext_modules=extensions(), cmdclass={"build_ext": Build})

@@ -1,0 +1,360 @@
+/* marks: see marks.h. */
+#include "marks.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <limits.h>
+#include <pthread.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "labels.h"
+#include "stream.h"
+#include "ticks.h"
+
+/* A run that is live.  Writers: whoever holds the mutex. */
+struct home {
+    uint32_t uses;     /* 0: free */
+    uint64_t identity; /* never used twice */
+    uint64_t process;  /* our PROCESS there; 0: we have written nothing yet */
+    int labels_fd;
+    char path[PC_HOME_MOST_BYTES];
+};
+
+struct writer {
+    uint32_t generation; /* of the homes it has caught up with */
+    uint32_t thread;
+    size_t stream_count;
+    struct pc_stream *streams[PC_MARKS_MOST_HOMES];
+};
+
+_Atomic uint32_t pc_marks_attached;
+
+static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
+static struct home homes[PC_MARKS_MOST_HOMES];
+static uint64_t identities;
+static uint32_t threads;
+static struct pc_labels labels;
+static enum pc_ticks_source ticks_source;
+
+/* Changes whenever the homes do.  Writers: whoever holds the mutex; release, for the acquire in pc_marks_put. */
+static _Atomic uint32_t generation = 1;
+
+static _Thread_local struct writer *mine;
+static pthread_key_t at_thread_end;
+static pthread_once_t once = PTHREAD_ONCE_INIT;
+
+static uint64_t random_number(void)
+{
+    uint64_t number = 0;
+    int fd = open("/dev/urandom", O_RDONLY | O_CLOEXEC);
+    if (fd >= 0) {
+        if (read(fd, &number, sizeof number) != (ssize_t)sizeof number)
+            number = 0;
+        close(fd);
+    }
+    if (number == 0) { /* no such device: the moment and the process will do */
+        struct pc_ticks_anchor now = pc_ticks_anchor_now(ticks_source);
+        number = (now.ticks * UINT64_C(0x9E3779B97F4A7C15)) ^ ((uint64_t)getpid() << 32) ^ (uint64_t)now.monotonic_ns;
+    }
+    return number != 0 ? number : 1;
+}
+
+static void end_stream(struct pc_stream *stream)
+{
+    pc_stream_end(stream);
+    free(stream);
+}
+
+static void end_writer(void *argument)
+{
+    struct writer *writer = argument;
+    for (size_t i = 0; i < writer->stream_count; i++)
+        end_stream(writer->streams[i]);
+    if (mine == writer)
+        mine = NULL;
+    free(writer);
+}
+
+static void before_fork(void)
+{
+    pthread_mutex_lock(&mutex);
+}
+
+static void after_fork_in_parent(void)
+{
+    pthread_mutex_unlock(&mutex);
+}
+
+/* The rings are the parent's: forget them, without a word into them. */
+static void after_fork_in_child(void)
+{
+    if (mine != NULL) {
+        for (size_t i = 0; i < mine->stream_count; i++) {
+            pc_stream_forget(mine->streams[i]);
+            free(mine->streams[i]);
+        }
+        mine->stream_count = 0;
+        mine->thread = 0;
+    }
+    threads = mine != NULL;
+    for (size_t i = 0; i < PC_MARKS_MOST_HOMES; i++) {
+        if (homes[i].process != 0)
+            close(homes[i].labels_fd);
+        homes[i].process = 0;
+    }
+    atomic_fetch_add_explicit(&generation, 1, memory_order_release);
+    pthread_mutex_unlock(&mutex);
+}
+
+static void begin(void)
+{
+    ticks_source = pc_ticks_source();
+    pthread_key_create(&at_thread_end, end_writer);
+    pthread_atfork(before_fork, after_fork_in_parent, after_fork_in_child);
+}
+
+/* The thread that ends the program has no destructors of its own. */
+__attribute__((destructor)) static void end_program(void)
+{
+    if (mine != NULL) {
+        for (size_t i = 0; i < mine->stream_count; i++)
+            end_stream(mine->streams[i]);
+        mine->stream_count = 0;
+        mine->generation = 0;
+        atomic_store_explicit(&pc_marks_attached, 0, memory_order_relaxed);
+    }
+}
+
+static bool write_all(int fd, const void *bytes, size_t count)
+{
+    const char *rest = bytes;
+    while (count > 0) {
+        ssize_t written = write(fd, rest, count);
+        if (written < 0 && errno == EINTR)
+            continue;
+        if (written <= 0)
+            return false;
+        rest += written;
+        count -= (size_t)written;
+    }
+    return true;
+}
+
+static bool write_label(int fd, const struct pc_label *label)
+{
+    char record[sizeof(uint32_t) + PC_LABEL_MOST_BYTES];
+    uint32_t length = label->length;
+    memcpy(record, &length, sizeof length);
+    memcpy(record + sizeof length, label->bytes, length);
+    return write_all(fd, record, sizeof length + length);
+}
+
+/* Under the mutex: writes our labels where the home has none of ours yet. */
+static bool join(struct home *home)
+{
+    if (home->process != 0)
+        return true;
+    uint64_t process = random_number();
+    char hidden[PATH_MAX], path[PATH_MAX];
+    snprintf(hidden, sizeof hidden, "%s/.labels-%016" PRIx64, home->path, process);
+    snprintf(path, sizeof path, "%s/labels-%016" PRIx64, home->path, process);
+    int fd = open(hidden, O_WRONLY | O_CREAT | O_EXCL | O_APPEND | O_CLOEXEC, 0600);
+    if (fd < 0)
+        return false;
+    bool written = true;
+    for (uint32_t i = 1; i < pc_labels_count(&labels) && written; i++)
+        written = write_label(fd, pc_labels_at(&labels, i));
+    if (!written || rename(hidden, path) < 0) {
+        close(fd);
+        unlink(hidden);
+        return false;
+    }
+    home->process = process;
+    home->labels_fd = fd;
+    return true;
+}
+
+static struct pc_stream *open_stream(struct home *home, uint32_t thread)
+{
+    struct pc_stream *stream = calloc(1, sizeof *stream);
+    if (stream == NULL)
+        return NULL;
+    stream->home = home->identity;
+    if (join(home))
+        pc_stream_open(stream, home->path, home->process, thread, ticks_source);
+    return stream; /* without a ring it stands for a home that takes none of our marks */
+}
+
+static struct home *home_of(uint64_t identity)
+{
+    for (size_t i = 0; i < PC_MARKS_MOST_HOMES; i++) {
+        if (homes[i].uses > 0 && homes[i].identity == identity)
+            return &homes[i];
+    }
+    return NULL;
+}
+
+/* Brings the thread's streams in line with the homes there are now; NULL without memory. */
+static struct writer *catch_up(void)
+{
+    pthread_once(&once, begin);
+    pthread_mutex_lock(&mutex);
+    struct writer *writer = mine;
+    if (writer == NULL) {
+        writer = calloc(1, sizeof *writer);
+        if (writer == NULL || pthread_setspecific(at_thread_end, writer) != 0) {
+            free(writer);
+            pthread_mutex_unlock(&mutex);
+            return NULL;
+        }
+        writer->thread = threads++;
+        mine = writer;
+    }
+    size_t kept = 0;
+    for (size_t i = 0; i < writer->stream_count; i++) {
+        if (home_of(writer->streams[i]->home) != NULL)
+            writer->streams[kept++] = writer->streams[i];
+        else
+            end_stream(writer->streams[i]);
+    }
+    writer->stream_count = kept;
+    for (size_t i = 0; i < PC_MARKS_MOST_HOMES; i++) {
+        bool known = homes[i].uses == 0;
+        for (size_t j = 0; j < kept && !known; j++)
+            known = writer->streams[j]->home == homes[i].identity;
+        struct pc_stream *stream = known ? NULL : open_stream(&homes[i], writer->thread);
+        if (stream != NULL)
+            writer->streams[writer->stream_count++] = stream;
+    }
+    writer->generation = atomic_load_explicit(&generation, memory_order_relaxed); /* it changes under the mutex */
+    pthread_mutex_unlock(&mutex);
+    return writer;
+}
+
+void pc_marks_put(enum pc_mark_kind kind, uint32_t label)
+{
+    if (atomic_load_explicit(&pc_marks_attached, memory_order_relaxed) == 0)
+        return;
+    struct writer *writer = mine;
+    /* acquire: pairs with the releases of whoever changed the homes */
+    if (writer == NULL || writer->generation != atomic_load_explicit(&generation, memory_order_acquire)) {
+        writer = catch_up();
+        if (writer == NULL)
+            return;
+    }
+    uint64_t word = pc_mark_word(pc_ticks_now(ticks_source), kind, label);
+    for (size_t i = 0; i < writer->stream_count; i++)
+        pc_stream_put(writer->streams[i], word);
+}
+
+uint32_t pc_marks_label(const char *name, size_t length)
+{
+    pthread_once(&once, begin);
+    pthread_mutex_lock(&mutex);
+    uint32_t before = pc_labels_count(&labels);
+    uint32_t number = pc_labels_find(&labels, name, length);
+    if (pc_labels_count(&labels) > before) {
+        for (size_t i = 0; i < PC_MARKS_MOST_HOMES; i++) {
+            if (homes[i].process != 0)
+                write_label(homes[i].labels_fd, pc_labels_at(&labels, number)); /* or it is known by its number only */
+        }
+    }
+    pthread_mutex_unlock(&mutex);
+    return number;
+}
+
+static int attach(const char *path)
+{
+    size_t length = strlen(path);
+    if (length >= PC_HOME_MOST_BYTES)
+        return -ENAMETOOLONG;
+    int free_home = -1;
+    for (int i = 0; i < PC_MARKS_MOST_HOMES; i++) {
+        if (homes[i].uses > 0 && strcmp(homes[i].path, path) == 0) {
+            homes[i].uses++;
+            return i;
+        }
+        if (homes[i].uses == 0 && free_home < 0)
+            free_home = i;
+    }
+    if (free_home < 0)
+        return -EMFILE;
+    struct stat status;
+    if (stat(path, &status) < 0)
+        return -errno;
+    if (!S_ISDIR(status.st_mode))
+        return -ENOTDIR;
+    struct home *home = &homes[free_home];
+    home->uses = 1;
+    home->identity = ++identities;
+    home->process = 0;
+    memcpy(home->path, path, length + 1);
+    atomic_fetch_add_explicit(&generation, 1, memory_order_release);
+    atomic_fetch_add_explicit(&pc_marks_attached, 1, memory_order_relaxed);
+    return free_home;
+}
+
+int pc_marks_attach(const char *path)
+{
+    pthread_once(&once, begin);
+    pthread_mutex_lock(&mutex);
+    int home = attach(path);
+    pthread_mutex_unlock(&mutex);
+    return home;
+}
+
+void pc_marks_detach(int number)
+{
+    pthread_mutex_lock(&mutex);
+    struct home *home = number >= 0 && number < PC_MARKS_MOST_HOMES ? &homes[number] : NULL;
+    if (home != NULL && home->uses > 0 && --home->uses == 0) {
+        if (home->process != 0)
+            close(home->labels_fd);
+        home->process = 0;
+        atomic_fetch_add_explicit(&generation, 1, memory_order_release);
+        atomic_fetch_sub_explicit(&pc_marks_attached, 1, memory_order_relaxed);
+    }
+    pthread_mutex_unlock(&mutex);
+}
+
+static void attach_each_inherited(void)
+{
+    const char *paths = getenv(PC_MARKS_VARIABLE);
+    while (paths != NULL && *paths != '\0') {
+        const char *end = strchr(paths, PC_MARKS_SEPARATOR);
+        size_t length = end != NULL ? (size_t)(end - paths) : strlen(paths);
+        char path[PC_HOME_MOST_BYTES];
+        if (length < sizeof path) {
+            memcpy(path, paths, length);
+            path[length] = '\0';
+            pc_marks_attach(path);
+        }
+        paths = end != NULL ? end + 1 : NULL;
+    }
+}
+
+void pc_marks_attach_inherited(void)
+{
+    static pthread_once_t inherited = PTHREAD_ONCE_INIT;
+    pthread_once(&inherited, attach_each_inherited);
+}
+
+/* What programs find by name in the library: pycarbon.h. */
+extern const struct pycarbon_api_1 {
+    _Atomic uint32_t *attached;
+    void (*put)(enum pc_mark_kind kind, uint32_t label);
+    uint32_t (*label)(const char *name, size_t length);
+    void (*attach_inherited)(void);
+    int (*attach)(const char *path);
+    void (*detach)(int home);
+} pycarbon_api_1;
+
+__attribute__((visibility("default"))) const struct pycarbon_api_1 pycarbon_api_1 = {
+    &pc_marks_attached, pc_marks_put, pc_marks_label, pc_marks_attach_inherited, pc_marks_attach, pc_marks_detach,
+};
