@@ -6,13 +6,20 @@ from setuptools import Extension, setup
 from setuptools.command.build_ext import build_ext
 
 CORE = [
+    "borders.c",
     "budget.c",
     "channel.c",
     "clock.c",
     "counter.c",
+    "fold.c",
+    "inbox.c",
+    "labels.c",
+    "ledger.c",
     "needs.c",
+    "outbox.c",
     "phase.c",
     "place.c",
+    "reducer.c",
     "ring.c",
     "sampler.c",
     "source_msr.c",
@@ -20,6 +27,8 @@ CORE = [
     "source_powercap.c",
     "source_proc.c",
     "source_replay.c",
+    "ticks.c",
+    "tree.c",
     "turns.c",
     "watch.c",
 ]

@@ -121,3 +121,62 @@ cdef extern from "sampler.h" nogil:
     int pc_sampler_stop(pc_sampler *sampler)
     int64_t pc_sampler_cpu_ns(pc_sampler *sampler)
     void pc_sampler_free(pc_sampler *sampler)
+
+cdef extern from "marks.h" nogil:
+    enum:
+        PC_LABEL_MOST_BYTES
+
+cdef extern from "reducer.h" nogil:
+    enum:
+        PC_REDUCER_MOST_NODES
+    struct pc_slice:
+        pass
+    struct pc_row:
+        pass
+    struct pc_node:
+        pass
+    struct pc_kept_mark:
+        pass
+    struct pc_reducer_tally "pc_reducer_counts":
+        uint64_t marks
+        uint64_t threads
+        uint64_t processes
+        uint64_t dropped
+        uint64_t not_kept
+        uint64_t crossed
+        uint64_t unmatched
+        uint64_t died_inside
+        uint64_t killed_inside
+        uint64_t open_at_end
+        uint64_t too_deep
+        uint64_t too_many_nodes
+        uint64_t other_label
+        uint64_t late_edges
+        uint64_t bad_rings
+        int64_t clock_error_ns
+    struct pc_reducer_feed:
+        const pc_ring *ring
+        const uint16_t *channels
+        size_t channel_count
+    struct pc_reducer_settings:
+        const char *home
+        const char *proc
+        const pc_reducer_feed *feeds
+        size_t feed_count
+        int64_t lag_ns
+        int64_t longest_slice_ns
+        uint64_t keep_marks
+    struct pc_reducer:
+        pass
+    int pc_reducer_create(pc_reducer **reducer, const pc_reducer_settings *settings)
+    int pc_reducer_start(pc_reducer *reducer)
+    void pc_reducer_stop(pc_reducer *reducer, int64_t end_ns)
+    int64_t pc_reducer_cpu_ns(const pc_reducer *reducer)
+    size_t pc_reducer_take_slices(pc_reducer *reducer, pc_slice *out, size_t max)
+    size_t pc_reducer_take_rows(pc_reducer *reducer, pc_row *out, size_t max)
+    size_t pc_reducer_take_marks(pc_reducer *reducer, pc_kept_mark *out, size_t max)
+    size_t pc_reducer_nodes(pc_reducer *reducer, pc_node *out, size_t start, size_t max)
+    size_t pc_reducer_label(pc_reducer *reducer, size_t index, char *out, size_t room)
+    size_t pc_reducer_label_count(pc_reducer *reducer)
+    pc_reducer_tally pc_reducer_counts_of "pc_reducer_counts" (pc_reducer *reducer)
+    void pc_reducer_free(pc_reducer *reducer)

@@ -2,16 +2,6 @@ from collections.abc import Iterable, Sequence
 from os import PathLike
 from typing import Any
 
-EDGE_BYTES: int
-FIRST: int
-WRAPPED: int
-RESET: int
-GAP: int
-LOST: int
-FOUND: int
-LAST: int
-ALL_CHANNELS: int
-
 def clock_anchor() -> tuple[int, int, int, int]: ...
 def read_msr(path: str | PathLike[str], number: int) -> int: ...
 
@@ -63,3 +53,23 @@ class Sampler:
     @property
     def cpu_ns(self) -> int: ...
     def looks(self) -> list[dict[str, float]]: ...
+
+class Reducer:
+    def __init__(
+        self,
+        home: str | PathLike[str],
+        proc: str | PathLike[str],
+        feeds: Sequence[tuple[Ring, Sequence[int]]],
+        *,
+        lag_ns: int,
+        longest_slice_ns: int,
+        keep_marks: int,
+    ) -> None: ...
+    def start(self) -> None: ...
+    def stop(self, end_ns: int) -> None: ...
+    def take(self, most: int = ...) -> tuple[bytes, bytes, bytes]: ...
+    def nodes(self, start: int) -> bytes: ...
+    def labels(self, start: int) -> list[bytes]: ...
+    def counts(self) -> dict[str, int]: ...
+    @property
+    def cpu_ns(self) -> int: ...

@@ -7,11 +7,6 @@ from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize
 from libc.stdlib cimport calloc, free
 from libc.string cimport memset, strerror
 
-EDGE_BYTES = sizeof(pc_edge)
-FIRST, WRAPPED, RESET, GAP, LOST, FOUND, LAST = (
-    PC_EDGE_FIRST, PC_EDGE_WRAPPED, PC_EDGE_RESET, PC_EDGE_GAP, PC_EDGE_LOST, PC_EDGE_FOUND, PC_EDGE_LAST)
-ALL_CHANNELS = PC_EDGE_ALL
-
 
 cdef int check(int code, where=None) except -1:
     """Turn the core's `0 or -errno` into a Python exception, here and nowhere else."""
@@ -308,3 +303,99 @@ cdef class Sampler:
         pc_sampler_free(self.sampler)
         free(self.channels)
         free(self.cpus)
+
+
+cdef class Reducer:
+    """A thread that folds the marks in a home folder into a ledger; see csrc/reducer.h.
+
+    `feeds` are pairs (ring, channel ids): the edges that cut time into slices."""
+
+    cdef pc_reducer *reducer
+    cdef list rings
+    cdef object pid
+
+    def __cinit__(self, home, proc, feeds, *, int64_t lag_ns, int64_t longest_slice_ns, uint64_t keep_marks):
+        cdef bytes home_name = os.fsencode(home), proc_name = os.fsencode(proc)
+        cdef pc_reducer_settings settings
+        cdef Ring ring
+        cdef size_t i, first = 0, channel_count = sum([len(channels) for _, channels in feeds])
+        cdef pc_reducer_feed *raw_feeds = <pc_reducer_feed *>calloc(len(feeds) or 1, sizeof(pc_reducer_feed))
+        cdef uint16_t *raw_channels = <uint16_t *>calloc(channel_count or 1, sizeof(uint16_t))
+        memset(&settings, 0, sizeof(settings))
+        self.rings = [ring for ring, _ in feeds]
+        try:
+            if raw_feeds == NULL or raw_channels == NULL:
+                raise MemoryError
+            for i, (ring, channels) in enumerate(feeds):
+                raw_feeds[i].ring = &ring.ring
+                raw_feeds[i].channels = raw_channels + first
+                raw_feeds[i].channel_count = len(channels)
+                for channel in channels:
+                    raw_channels[first] = channel
+                    first += 1
+            settings.home, settings.proc = home_name, proc_name
+            settings.feeds, settings.feed_count = raw_feeds, len(feeds)
+            settings.lag_ns, settings.longest_slice_ns, settings.keep_marks = lag_ns, longest_slice_ns, keep_marks
+            check(pc_reducer_create(&self.reducer, &settings), home)
+        finally:
+            free(raw_channels)
+            free(raw_feeds)
+
+    def start(self):
+        """Start the thread."""
+        check(pc_reducer_start(self.reducer))
+        self.pid = os.getpid()
+
+    def stop(self, int64_t end_ns):
+        """Join the thread and fold what is there up to `end_ns`; nothing in a process forked after start()."""
+        if self.pid is None or self.pid != os.getpid():
+            return
+        self.pid = None
+        with nogil:
+            pc_reducer_stop(self.reducer, end_ns)
+
+    def take(self, size_t most=1 << 16):
+        """Give finished slices, rows and marks that were not taken, at most so many of each, as bytes of C structs."""
+        cdef bytes slices = PyBytes_FromStringAndSize(NULL, most * sizeof(pc_slice))
+        cdef bytes rows = PyBytes_FromStringAndSize(NULL, most * sizeof(pc_row))
+        cdef bytes marks = PyBytes_FromStringAndSize(NULL, most * sizeof(pc_kept_mark))
+        cdef pc_slice *raw_slices = <pc_slice *>PyBytes_AS_STRING(slices)
+        cdef pc_row *raw_rows = <pc_row *>PyBytes_AS_STRING(rows)
+        cdef pc_kept_mark *raw_marks = <pc_kept_mark *>PyBytes_AS_STRING(marks)
+        cdef size_t slice_count, row_count, mark_count
+        with nogil:
+            slice_count = pc_reducer_take_slices(self.reducer, raw_slices, most)
+            row_count = pc_reducer_take_rows(self.reducer, raw_rows, most)
+            mark_count = pc_reducer_take_marks(self.reducer, raw_marks, most)
+        return (slices[:slice_count * sizeof(pc_slice)], rows[:row_count * sizeof(pc_row)],
+                marks[:mark_count * sizeof(pc_kept_mark)])
+
+    def nodes(self, size_t start):
+        """Give the nodes from index `start` on, as bytes of `struct pc_node`."""
+        cdef bytes nodes = PyBytes_FromStringAndSize(NULL, PC_REDUCER_MOST_NODES * sizeof(pc_node))
+        cdef pc_node *out = <pc_node *>PyBytes_AS_STRING(nodes)
+        return nodes[:sizeof(pc_node) * pc_reducer_nodes(self.reducer, out, start, PC_REDUCER_MOST_NODES)]
+
+    def labels(self, size_t start):
+        """Give the names of the labels from index `start` on, as bytes."""
+        cdef char name[PC_LABEL_MOST_BYTES]
+        cdef size_t i
+        return [name[:min(<size_t>PC_LABEL_MOST_BYTES, pc_reducer_label(self.reducer, i, name, PC_LABEL_MOST_BYTES))]
+                for i in range(start, pc_reducer_label_count(self.reducer))]
+
+    def counts(self):
+        """Give what was counted: struct pc_reducer_counts."""
+        return pc_reducer_counts_of(self.reducer)
+
+    @property
+    def cpu_ns(self):
+        """CPU time the thread has used so far."""
+        return pc_reducer_cpu_ns(self.reducer)
+
+    def __dealloc__(self):
+        if self.pid is not None:
+            if self.pid != os.getpid():
+                return  # a forked child: the thread, and so the memory it uses, is the parent's alone
+            with nogil:
+                pc_reducer_stop(self.reducer, 0)
+        pc_reducer_free(self.reducer)

@@ -42,6 +42,7 @@ HEADERS = (
     "sampler.h",
     "ticks.h",
     "marks.h",
+    "reducer.h",
 )
 OUR_HEADERS = ("threads.h", "simulated.h")
 
