@@ -14,7 +14,7 @@ from pycarbon.errors import RunFileError
 MAGIC = b"\x89PCR\r\n\x1a\n"
 VERSION = 1
 
-META, EDGES, FOOTER, EVENT = range(1, 5)
+META, EDGES, FOOTER, EVENT, LEDGER_NAMES, SLICES, ROWS, MARKS = range(1, 9)
 RAW, SHUFFLED_ZSTD = 0, 1
 IGNORABLE = 1
 
@@ -69,7 +69,7 @@ def file_header() -> bytes:
 def json_frame(frame_type: int, values: dict[str, Any]) -> Frame:
     """Make a frame of metadata; as ASCII, which also holds what is no text (an argument of any bytes)."""
     payload = json.dumps(values, separators=(",", ":")).encode("ascii")
-    return Frame(frame_type, payload, flags=IGNORABLE if frame_type == EVENT else 0)
+    return Frame(frame_type, payload, flags=IGNORABLE if frame_type in (EVENT, LEDGER_NAMES) else 0)
 
 
 def frames(data: bytes, where: str) -> Iterator[Frame]:

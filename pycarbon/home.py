@@ -168,6 +168,7 @@ def fold(run: RunData, path: Path) -> None:
         step = runfile.MAX_EDGES_PER_FRAME
         frames += [runfile.edges_frame(channel, edges[i : i + step]) for i in range(0, len(edges), step)]
     frames += [runfile.json_frame(runfile.EVENT, event) for event in run.events]
+    frames += runfile.ledger_frames(run.ledger) if run.ledger is not None else []
     if run.complete:  # it died between its last frame and the file's name
         frames.append(runfile.json_frame(runfile.FOOTER, run.footer))
     try:

@@ -11,6 +11,8 @@ from pycarbon.run import MAX_CHANNELS
 
 Check = Callable[[Any], bool]
 
+LARGEST_INDEX = (1 << 31) - 1
+
 
 def _is(*kinds: type) -> Check:
     return lambda value: type(value) in kinds
@@ -93,8 +95,22 @@ FOOTER_MEMBERS: dict[str, Check] = {
     "process_cpu_s": _maybe(_number(0, 1e15)),
     "exit_status": _maybe(_whole(-(1 << 31), 1 << 31)),
     "notes": _TEXTS,
+    "regions": _map_of(_whole(-(1 << 63), (1 << 64) - 1)),
 }
 EVENT_MEMBERS: dict[str, Check] = {"monotonic_ns": _TIME, "clock_step_ns": _whole(-LATEST_NS, LATEST_NS)}
+NAMES_MEMBERS: dict[str, Check] = {
+    "first_label": _whole(0, LARGEST_INDEX),
+    "labels": _TEXTS,
+    "first_node": _whole(0, LARGEST_INDEX),
+    "nodes": _each(
+        lambda node: (
+            type(node) is list
+            and len(node) == 2
+            and _whole(-1, LARGEST_INDEX)(node[0])
+            and _whole(0, LARGEST_INDEX)(node[1])
+        )
+    ),
+}
 """What a reader relies on. A member may be missing; what is not named here is for later versions, or for people."""
 
 

@@ -15,6 +15,8 @@ from typing import Any, Literal, get_args
 import numpy as np
 from numpy.typing import NDArray
 
+from pycarbon.ledger import Ledger
+
 Kind = Literal["measured", "attributed", "modelled"]
 
 EDGE_DTYPE = np.dtype(
@@ -114,8 +116,8 @@ class RunData:
 
     `meta` is written when the run begins and `footer` when it ends (empty where it never did, and then
     `complete` is False). `edges` has an array of EDGE_DTYPE for each channel id, ordered by t_seen_ns.
-    `events` are what happened to the run as a whole, each with its `monotonic_ns`. `start_ns` and `end_ns` bound the
-    run on CLOCK_MONOTONIC.
+    `events` are what happened to the run as a whole, each with its `monotonic_ns`. `ledger` is what the program said
+    of its regions, None where nobody listened. `start_ns` and `end_ns` bound the run on CLOCK_MONOTONIC.
     """
 
     meta: dict[str, Any]
@@ -124,6 +126,7 @@ class RunData:
     footer: dict[str, Any] = field(default_factory=dict)
     complete: bool = False
     events: list[dict[str, Any]] = field(default_factory=list)
+    ledger: Ledger | None = None
 
     @property
     def start_ns(self) -> int:

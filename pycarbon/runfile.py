@@ -17,15 +17,20 @@ from pycarbon.frame import (
     FRAME_HEADER_BYTES,
     IGNORABLE,
     LATEST_NS,
+    LEDGER_NAMES,
+    MARKS,
     MAX_PER_FRAME,
     META,
+    ROWS,
     SHUFFLED_ZSTD,
+    SLICES,
     VERSION,
     Frame,
     file_header,
     frames,
     json_frame,
 )
+from pycarbon.ledger_frames import LedgerReader, ledger_frames, marks_frame, names_frame, rows_frame, slices_frame
 from pycarbon.run import EDGE_DTYPE, Channel, RunData
 
 __all__ = [
@@ -35,9 +40,13 @@ __all__ = [
     "FRAME_HEADER_BYTES",
     "IGNORABLE",
     "LATEST_NS",
+    "LEDGER_NAMES",
+    "MARKS",
     "MAX_EDGES_PER_FRAME",
     "MAX_PER_FRAME",
     "META",
+    "ROWS",
+    "SLICES",
     "SUFFIX",
     "VERSION",
     "Frame",
@@ -46,13 +55,19 @@ __all__ = [
     "file_header",
     "frames",
     "json_frame",
+    "ledger_frames",
+    "marks_frame",
+    "names_frame",
     "parse",
     "read",
+    "rows_frame",
+    "slices_frame",
 ]
 
 SUFFIX = ".pcr"
 MAX_EDGES_PER_FRAME = MAX_PER_FRAME
 
+_LEDGER = (LEDGER_NAMES, SLICES, ROWS, MARKS)
 _EDGE_COLUMNS = ("<i8", "<i8", "<u8", "<u2", "<i4")
 
 
@@ -120,6 +135,7 @@ def parse(data: bytes, where: str) -> RunData:
     """
     run: RunData | None = None
     parts: dict[int, list[NDArray[np.void]]] = {}
+    reader = LedgerReader()
     for frame in frames(data, where):
         try:
             if frame.type == META and run is None:
@@ -136,6 +152,8 @@ def parse(data: bytes, where: str) -> RunData:
                     raise RunFileError("a run that ends before it begins")
             elif frame.type == EVENT and run is not None:
                 run.events.append(metadata.read(frame.payload, metadata.EVENT_MEMBERS))
+            elif frame.type in _LEDGER:
+                reader.add(frame)
             elif frame.type in (META, FOOTER):
                 raise RunFileError("metadata where none belongs")
             elif not frame.flags & IGNORABLE:
@@ -150,6 +168,9 @@ def parse(data: bytes, where: str) -> RunData:
     if run is None:
         raise RunFileError(f"{where} was cut before its metadata: nothing in it can be read")
     run.edges = {channel: np.concatenate(part) for channel, part in parts.items()}
+    counts = run.footer.get("regions")
+    if reader.seen or counts:
+        run.ledger = reader.ledger(counts or {})
     return run
 
 

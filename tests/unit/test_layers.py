@@ -14,10 +14,11 @@ ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "pycarbon"
 
 LAYERS = [
-    "_version  errors  interval  domains  microarchitecture  cpu_brand  _native  launch  attention",
+    "_version  errors  interval  domains  microarchitecture  cpu_brand  _native  ledger  launch  attention",
     "machine  run  updates  intensity  equivalents  cpus  msr_units",
     "model  emissions  energy  frame  portable  counters",
     "columns  metadata",
+    "ledger_frames",
     "runfile",
     "source_powercap  source_perf  source_msr",
     "attribution  sources  growing  settings  store  gaps",
