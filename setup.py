@@ -72,7 +72,8 @@ def extensions() -> list[Extension]:
         extra_compile_args=["-std=c11", "-pthread", "-fvisibility=hidden"],
         extra_link_args=["-pthread", "-Wl,-soname,libpycarbon.so.1", "-Wl,-z,nodelete"],
     )
-    return [*cythonize([native]), library]
+    marks = Extension("pycarbon._marks", ["pycarbon/_marks.pyx"], include_dirs=["pycarbon/include"], libraries=["dl"])
+    return [*cythonize([native, marks]), library]
 
 
 setup(ext_modules=extensions(), cmdclass={"build_ext": Build})

@@ -14,27 +14,34 @@ from pycarbon._version import __version__
 if TYPE_CHECKING:
     from pycarbon.analysis import Run, load
     from pycarbon.errors import IntensityError, PyCarbonError, RunFileError, SourceError
+    from pycarbon.marking import Region, get_include, region
     from pycarbon.recording import record
 
 _HOMES = {
     "IntensityError": "errors",
     "PyCarbonError": "errors",
+    "Region": "marking",
     "Run": "analysis",
     "RunFileError": "errors",
     "SourceError": "errors",
+    "get_include": "marking",
     "load": "analysis",
     "record": "recording",
+    "region": "marking",
 }
 
 __all__ = [
     "IntensityError",
     "PyCarbonError",
+    "Region",
     "Run",
     "RunFileError",
     "SourceError",
     "__version__",
+    "get_include",
     "load",
     "record",
+    "region",
 ]
 
 

@@ -38,12 +38,14 @@ NOT_CLOSELY_EVERY_NS = 100_000_000
 class Sampling:
     """How counters are read: at `rate_hz`, or where that is None at their edges.
 
-    Edges are looked at as closely as `cpu_budget_percent` of one core allows; 0 is no bound.
+    Edges are looked at as closely as `cpu_budget_percent` of one core allows; 0 is no bound. The first `keep_marks`
+    marks of regions are kept.
     """
 
     rate_hz: float | None = None
     cpu_budget_percent: float = 3.0
     priority: str = "normal"
+    keep_marks: int = 1_000_000
 
 
 @dataclass(slots=True)

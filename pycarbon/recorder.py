@@ -34,6 +34,7 @@ from pycarbon.sources import Discovery, Roots
 
 if TYPE_CHECKING:
     from pycarbon import _native
+    from pycarbon.reducing import Reducing
 
 DRAIN_EVERY_S = 1.0
 LINGER_S = 0.003
@@ -65,6 +66,7 @@ class Recorder:
         self._feeds: list[Feed] = []
         self._portable: RusageSampler | None = None
         self._cpu_source: _native.Source | None = None
+        self._regions: Reducing | None = None
         self._file = GrowingFile(None)
         self._home: Path | None = None
         self._wake = threading.Event()
@@ -82,6 +84,11 @@ class Recorder:
     def notes(self) -> list[str]:
         """What went wrong so far, a line each."""
         return self._notes
+
+    @property
+    def live_home(self) -> Path | None:
+        """The folder into which the recorded program's regions are marked; None where they are not."""
+        return None if self._regions is None else self._regions.home
 
     def is_ours(self) -> bool:
         """Whether this process started the recording; False in a forked child."""
@@ -105,6 +112,7 @@ class Recorder:
             self._notes += [obstacle.what for obstacle in self._discovery.obstacles]
         self._make_home()
         self._open_samplers()
+        self._open_regions()
         if process is not None:
             self.follow(process)
         elif self._cpu_source is not None:
@@ -130,6 +138,8 @@ class Recorder:
         }
         self._file.append([runfile.json_frame(runfile.META, _readable(self._meta))])
         await_first_readings(self._feeds)
+        if self._regions is not None:
+            self._regions.start(here=process is not None)
         thread = threading.Thread(target=self._drain_for_ever, name="pycarbon-recorder", daemon=True)
         with _signals_elsewhere():
             thread.start()
@@ -148,7 +158,7 @@ class Recorder:
         """
         if self._sampling.rate_hz and any(counter.in_total for counter in self._discovery.counters):
             time.sleep(LINGER_S)
-        self._stop_threads()
+        self._stop_threads(end_ns)
         with self._noting():
             self._drain(final=True)
         sampler_cpu_s = sum(feed.sampler.cpu_ns for feed in self._feeds) / 1e9
@@ -158,6 +168,7 @@ class Recorder:
             "anchor": _anchor(),
             "process_cpu_s": process_cpu_s,
             "sampler_cpu_s": round(sampler_cpu_s, 6),
+            "regions": {} if self._regions is None else self._regions.counts,
             "looks": [looks for feed in self._feeds for looks in feed.looks()],
             **footer,
             "notes": self._notes,
@@ -174,14 +185,16 @@ class Recorder:
 
     def discard(self) -> None:
         """End the recording and leave no trace of it: there was nothing to record."""
-        self._stop_threads()
+        self._stop_threads(time.monotonic_ns())
         self._file.close()
         if self._home is not None:
             home.remove(self._home)
 
-    def _stop_threads(self) -> None:
+    def _stop_threads(self, end_ns: int) -> None:
         for feed in self._feeds:
             feed.sampler.stop()
+        if self._regions is not None:
+            self._regions.stop(end_ns)
         self._wake.set()
         if self._thread is not None:
             self._thread.join()
@@ -223,6 +236,20 @@ class Recorder:
             self._notes.append(f"no CPU time from {roots.proc}: {error.strerror}")
             return
         self._feeds.append(cpu_time_feed(self._cpu_source, self._channels, self._make_ring))
+
+    def _open_regions(self) -> None:
+        try:
+            from pycarbon.reducing import Reducing
+        except ImportError:  # no compiled core here
+            return
+        if self._home is None:  # and a note says why
+            return
+        try:
+            self._regions = Reducing(
+                self._home, self._discovery.roots.proc, self._feeds, self._channels, self._sampling
+            )
+        except OSError as error:
+            self._notes.append(f"no regions are recorded: {error.strerror}")
 
     def _make_ring(self, name: str, slots: int) -> _native.Ring:
         from pycarbon import _native
@@ -267,6 +294,8 @@ class Recorder:
             missing = feed.newly_dropped()
             if missing:
                 self._notes.append(missing)
+        if self._regions is not None:
+            self._append(list(self._regions.drain()))
 
     def _watch_wall_clock(self) -> None:
         """Record when somebody set the wall clock: times of day before and after do not compare."""
@@ -285,6 +314,9 @@ class Recorder:
             for channel, part in group_by_channel(edges).items()
             for i in range(0, len(part), most)
         ]
+        return self._append(frames)
+
+    def _append(self, frames: list[runfile.Frame]) -> bool:
         written = self._file.append(frames)
         if not written and self._file.why_not:
             note = f"the run file could not grow for a while: {self._file.why_not}"

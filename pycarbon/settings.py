@@ -20,7 +20,7 @@ class Settings:
     """How to record. `layers` says for each name which layer set it ("default" where none did).
 
     Without `rate_hz` counters are read at their edges, as closely as `cpu_budget_percent` of one core allows (0: no
-    bound); `priority` is how the sampler competes for its CPU.
+    bound); `priority` is how the sampler competes for its CPU. The first `keep_marks` marks of regions are kept.
     """
 
     project: str
@@ -28,6 +28,7 @@ class Settings:
     rate_hz: float | None
     cpu_budget_percent: float
     priority: str
+    keep_marks: int
     pue: float
     data_dir: Path
     layers: Mapping[str, str]
@@ -53,6 +54,16 @@ def _number(low: float, high: float) -> Callable[[Any], float]:
     return convert
 
 
+def _count(most: int) -> Callable[[Any], int]:
+    def convert(value: Any) -> int:
+        number = _number(0, most)(value)
+        if number != int(number):
+            raise ValueError("it must be a whole number")
+        return int(number)
+
+    return convert
+
+
 def _one_of(*words: str) -> Callable[[Any], str]:
     def convert(value: Any) -> str:
         if value not in words:
@@ -68,6 +79,7 @@ _CONVERT: dict[str, Callable[[Any], Any]] = {
     "rate_hz": _number(MIN_RATE_HZ, MAX_RATE_HZ),
     "cpu_budget_percent": _number(0.0, 100.0),
     "priority": _one_of(*PRIORITIES),
+    "keep_marks": _count(10**9),
     "pue": _number(1.0, 10.0),
     "data_dir": lambda value: Path(_text(value)).expanduser(),
 }
@@ -126,6 +138,7 @@ def resolve(
         "rate_hz": None,
         "cpu_budget_percent": 3.0,
         "priority": "normal",
+        "keep_marks": 1_000_000,
         "pue": 1.0,
         "data_dir": default_data_dir(environ),
     }

@@ -47,6 +47,12 @@ def prepare_parser(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--priority", choices=PRIORITIES, help="how the sampler competes for its CPU")
     parser.add_argument(
+        "--keep-marks",
+        type=int,
+        metavar="N",
+        help="of the marks of regions, keep the first N one by one (default: 1000000)",
+    )
+    parser.add_argument(
         "--tag", type=_tag, action="append", default=[], metavar="K=V", help="attach a tag; repeatable"
     )
     parser.add_argument("--json", action="store_true", help="print the summary as JSON, still on standard error")
@@ -93,6 +99,10 @@ def _record(command: list[str], options: argparse.Namespace, inherited: launch.I
         from pycarbon.recording import INSIDE
 
         environ[INSIDE] = recorder.run_id
+        if recorder.live_home is not None:
+            from pycarbon.reducing import LIVE, among
+
+            environ[LIVE] = among(environ.get(LIVE), recorder.live_home)
     follow = (lambda _: None) if recorder is None else recorder.follow
     said = 0 if recorder is None else len(recorder.notes)
     try:
@@ -125,6 +135,7 @@ def _begin(command: list[str], options: argparse.Namespace) -> Recorder | None:
             options.root,
             options.cpu_budget,
             options.priority,
+            options.keep_marks,
         )
         recorder, _ = plan(request, os.environ.get(INSIDE))
         recorder.start()

@@ -26,7 +26,7 @@ os.execvp(sys.argv[3], sys.argv[3:])
 SURROUNDINGS = """
 import json, os, resource, sys
 print(json.dumps({
-    "environ": {k: v for k, v in os.environ.items() if k != "PYCARBON_RUN"},
+    "environ": {k: v for k, v in os.environ.items() if k not in ("PYCARBON_RUN", "PYCARBON_LIVE")},
     "cwd": os.getcwd(), "umask": os.umask(0), "fds": sorted(os.listdir("/proc/self/fd")),
     "nice": os.nice(0), "group": os.getpgid(0), "session": os.getsid(0),
     "affinity": sorted(os.sched_getaffinity(0)),
@@ -104,9 +104,9 @@ def test_surroundings_are_the_same(environ: str, tmp_path: Path) -> None:
     assert json.loads(under.stdout) == json.loads(without.stdout) | {"group": json.loads(under.stdout)["group"]}
 
 
-def test_environment_of_a_bare_caller_gains_one_name_only(tmp_path: Path) -> None:
+def test_environment_of_a_bare_caller_gains_two_names_only(tmp_path: Path) -> None:
     finished = run(pycarbon_run("/usr/bin/env", output=tmp_path / "a.pcr"), env={"A": "1"})
-    assert [line.partition("=")[0] for line in finished.stdout.splitlines()] == ["A", "PYCARBON_RUN"]
+    assert [line.partition("=")[0] for line in finished.stdout.splitlines()] == ["A", "PYCARBON_RUN", "PYCARBON_LIVE"]
 
 
 def signal_sets(status: str) -> dict[str, int]:

@@ -59,6 +59,7 @@ def test_counters_are_looked_at_at_their_edges_unless_told_otherwise(tmp_path):
     assert at_edges.data.meta["sampling"] | {"places": []} == {
         "rate_hz": None,
         "cpu_budget_percent": 3.0,
+        "keep_marks": 1_000_000,
         "priority": "normal",
         "places": [],
     }

@@ -14,16 +14,17 @@ ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "pycarbon"
 
 LAYERS = [
-    "_version  errors  interval  domains  microarchitecture  cpu_brand  _native  ledger  launch  attention",
-    "machine  run  updates  intensity  equivalents  cpus  msr_units",
+    "_version  errors  interval  domains  microarchitecture  cpu_brand  _native  _marks  unmarked  ledger",
+    "launch  attention  machine  run  updates  intensity  equivalents  cpus  msr_units",
     "model  emissions  energy  frame  portable  counters",
     "columns  metadata",
     "ledger_frames",
     "runfile",
     "source_powercap  source_perf  source_msr",
     "attribution  sources  growing  settings  store  gaps",
-    "home  feeds",
-    "analysis  recorder  agreement  meter",
+    "home  feeds  marking",
+    "analysis  reducing",
+    "recorder  agreement  meter",
     "utilisation",
     "recording  live  reports.figures",
     "reports.text  reports.as_json  reports.screen  reports.stream",

@@ -1,0 +1,105 @@
+# cython: language_level=3, embedsignature=True, freethreading_compatible=True, binding=False
+"""Marks of the regions of Python programs: the cheap half, which every measured program loads."""
+
+import os
+
+from libc.stdint cimport uint32_t
+
+cdef extern from "dlfcn.h" nogil:
+    enum:
+        RTLD_NOW
+    void *dlopen(const char *path, int flags)
+    void *dlsym(void *library, const char *name)
+    char *dlerror()
+
+cdef extern from "pycarbon.h" nogil:
+    enum:
+        PYCARBON_ENTER
+        PYCARBON_LEAVE
+        PYCARBON_TICK
+
+cdef extern from *:
+    """
+    /* The library's whole table; what pycarbon.h shows is its beginning. */
+    struct marks_api {
+        const volatile uint32_t *attached;
+        void (*put)(int kind, uint32_t label);
+        uint32_t (*label)(const char *name, size_t length);
+        void (*attach_inherited)(void);
+        int (*attach)(const char *path);
+        void (*detach)(int home);
+    };
+    enum { RESUME = 2 };
+    """
+    enum:
+        RESUME
+    struct marks_api:
+        const uint32_t *attached
+        void (*put)(int kind, uint32_t label) noexcept nogil
+        uint32_t (*label)(const char *name, size_t length) noexcept nogil
+        void (*attach_inherited)() noexcept nogil
+        int (*attach)(const char *path) noexcept nogil
+        void (*detach)(int home) noexcept nogil
+
+LIBRARY = os.path.join(os.path.dirname(os.path.abspath(__file__)), "libpycarbon.so.1")
+
+
+cdef const marks_api *find() except NULL:
+    cdef bytes path = os.fsencode(LIBRARY)
+    cdef void *library = dlopen(path, RTLD_NOW)
+    if library == NULL:
+        raise ImportError(dlerror().decode())
+    cdef const marks_api *found = <const marks_api *>dlsym(library, "pycarbon_api_1")
+    if found == NULL:
+        raise ImportError(f"{LIBRARY} is of another version of pycarbon")
+    found.attach_inherited()
+    return found
+
+
+cdef const marks_api *api = find()
+cdef const uint32_t *attached = api.attached
+
+
+def attach(home):
+    """Send this process's marks to the home folder of a live run, too; gives a number for detach()."""
+    cdef bytes path = os.fsencode(home)
+    cdef int number = api.attach(path)
+    if number < 0:
+        raise OSError(-number, os.strerror(-number), home)
+    return number
+
+
+def detach(int home):
+    """Undo one attach()."""
+    api.detach(home)
+
+
+cdef class Mark:
+    """A region's marks: entered and left as a context manager, or with resume() again, or marked in a loop."""
+
+    cdef readonly str name
+    cdef uint32_t label
+
+    def __init__(self, str name not None):
+        cdef bytes text = name.encode("utf-8", "surrogatepass")
+        self.name = name
+        self.label = api.label(text, len(text))
+
+    def __enter__(self):
+        if attached[0] != 0:
+            api.put(PYCARBON_ENTER, self.label)
+        return self
+
+    def __exit__(self, kind, error, trace):
+        if attached[0] != 0:
+            api.put(PYCARBON_LEAVE, self.label)
+
+    def resume(self):
+        """Enter again what was left for a while: the same call goes on."""
+        if attached[0] != 0:
+            api.put(RESUME, self.label)
+
+    def mark(self):
+        """End the call that the latest mark() of this region began, if it is the innermost, and begin the next."""
+        if attached[0] != 0:
+            api.put(PYCARBON_TICK, self.label)

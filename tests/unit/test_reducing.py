@@ -1,0 +1,59 @@
+"""What a recording does with its reducer: homes by environment, and frames of what is new."""
+
+import os
+import time
+from pathlib import Path
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+import pycarbon
+from pycarbon.feeds import Sampling
+from pycarbon.frame import LEDGER_NAMES
+from pycarbon.ledger_frames import LedgerReader
+from pycarbon.reducing import LIVE, Reducing, among, without
+
+PATHS = st.lists(st.text("abc/: .", min_size=1).map(lambda text: f"/{text}"), max_size=4, unique=True)
+
+
+@given(PATHS, st.just("/home of this") | st.just("/a:b"))
+def test_a_home_comes_and_goes_beside_the_others(others: list[str], mine: str) -> None:
+    before = "\n".join(other for other in others if other != mine) or None
+    named = among(before, Path(mine))
+    assert named.split("\n") == [*(before or "").split("\n"), mine] if before else named == mine
+    assert without(named, Path(mine)) == (before or "")
+
+
+def ledger_of(reducing: Reducing) -> tuple[LedgerReader, list[int]]:
+    reader, types = LedgerReader(), []
+    for frame in reducing.drain():
+        types.append(frame.type)
+        reader.add(frame)
+    return reader, types
+
+
+def test_what_was_marked_here_becomes_frames(tmp_path: Path) -> None:
+    # GIVEN a reducer without any counter, in a process that marks
+    reducing = Reducing(tmp_path, Path("/proc"), [], [], Sampling())
+    reducing.start(here=True)
+    assert os.environ[LIVE].split("\n")[-1] == str(tmp_path)
+    assert (tmp_path / "libpycarbon.so.1").exists()
+    for _ in range(5):
+        with pycarbon.region("reduced"):
+            pass
+    # WHEN it ends
+    reducing.stop(time.monotonic_ns())
+    reader, types = ledger_of(reducing)
+    # THEN names come first, and everything is there
+    assert types[0] == LEDGER_NAMES and reader.seen
+    assert reducing.counts["marks"] == 10 and reducing.cpu_ns > 0
+    assert str(tmp_path) not in os.environ.get(LIVE, "").split("\n")
+    reducing.stop(time.monotonic_ns())  # a second time is nothing
+
+
+def test_without_regions_there_is_nothing_to_write(tmp_path: Path) -> None:
+    reducing = Reducing(tmp_path, Path("/proc"), [], [], Sampling())
+    reducing.start(here=False)
+    assert str(tmp_path) not in os.environ.get(LIVE, "")
+    reducing.stop(time.monotonic_ns())
+    assert list(reducing.drain()) == [] and reducing.counts == {}
