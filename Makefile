@@ -39,6 +39,11 @@ curve: $(READY)  ## measure what closer looks at edges cost, and draw it
 	@$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[test,picture]'
 	$(BIN)/python bench/edge_curve.py
 
+.PHONY: region-curves
+region-curves: $(READY)  ## draw how exact the energy of a region is
+	@$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[test,picture]'
+	$(BIN)/python bench/region_curves.py
+
 .PHONY: wraps
 wraps: $(READY)  ## ten minutes of a counter that wraps ten times a second: nothing may be lost
 	$(BIN)/python bench/wraps.py --minutes 10
