@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass, fields, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,6 +24,11 @@ from pycarbon.machine import Machine
 from pycarbon.model import PowerCurve, energy_j
 from pycarbon.run import Channel, Flag, Kind, RunData
 
+if TYPE_CHECKING:
+    from pycarbon.regions import Figures, Region, TreeNode
+    from pycarbon.supply import Supply
+
+MOST_NAMED = 20
 POWER_DTYPE = np.dtype([("time_ns", "<i8"), ("power_w", "<f8")])
 
 
@@ -128,6 +133,10 @@ class Run:
                     f"{used.domain} goes through its whole range about once in every update: its energy cannot be "
                     "known, and is not in the total"
                 )
+        if self.data.ledger is not None:
+            from pycarbon import oddities
+
+            notes += oddities.notes(self.data.ledger)
         return notes + [gap.said() for gap in self.gaps] + [_said_step(event) for event in self.data.events]
 
     @cached_property
@@ -141,9 +150,59 @@ class Run:
         return Machine.from_dict(self._meta("machine", {}))
 
     @property
-    def regions(self) -> list[Any]:
-        """The regions of the code; none are recorded yet."""
-        return []
+    def regions(self) -> list[Region]:
+        """The regions of the code, one for each label with all that is nested in it, in order of energy."""
+        return [] if self._figures is None else list(self._figures.labels)
+
+    def tree(self) -> list[TreeNode]:
+        """Give the regions as they are nested: those that are in no other, each with its children."""
+        return [] if self._figures is None else list(self._figures.roots)
+
+    @property
+    def outside(self) -> Region | None:
+        """What no region covers, so that it and the regions' own energies make up the total; None without regions."""
+        return None if self._figures is None else self._figures.outside
+
+    def calls(self, label: str) -> NDArray[np.void]:
+        """Give the single calls of a region: a structured array of `start_ns`, `end_ns`, `thread`, and of what the
+        machine used meanwhile `energy_j`, `low_j`, `high_j`. Those of the marks that were kept; see `notes`.
+
+        PyCarbonError where there is no such label.
+        """
+        from pycarbon.calls import calls
+
+        ledger = self.data.ledger
+        used = set() if ledger is None else set(ledger.nodes["label"].tolist())
+        labels = {} if ledger is None else {name: i for i, name in enumerate(ledger.labels) if i in used}
+        if ledger is None or label not in labels:
+            names = [repr(name) for name in labels]
+            more = f" and {len(names) - MOST_NAMED} more" if len(names) > MOST_NAMED else ""
+            raise PyCarbonError(
+                f"this run has no region {label!r}; it has {', '.join(names[:MOST_NAMED]) or 'none'}{more}"
+            )
+        return calls(ledger, labels[label], self._supplies)
+
+    @cached_property
+    def _figures(self) -> Figures | None:
+        ledger = self.data.ledger
+        if ledger is None or not len(ledger.rows):
+            return None
+        from pycarbon.regions import figures
+
+        grams_per_j = from_energy(1.0, 1.0, 1.0, self.intensity, self._meta("pue", 1.0)).co2e_g
+        return figures(ledger, self._supplies, self.data.start_ns, self.data.end_ns, grams_per_j)
+
+    @cached_property
+    def _supplies(self) -> list[Supply]:
+        from pycarbon.supply import Measured, Modelled
+
+        return [
+            Modelled(used, self._cpu.border_ns, self._window_j(channel))
+            if channel.source == "model"
+            else Measured(used, channel, Timeline(self.data, channel))
+            for channel, used in zip(self._energy_channels, self.energy.channels, strict=True)
+            if used.in_total
+        ]
 
     @cached_property
     def energy(self) -> Energy:

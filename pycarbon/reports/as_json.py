@@ -31,7 +31,8 @@ def as_dict(run: Run) -> dict[str, Any]:
         },
         "energy": asdict(energy),
         "emissions": asdict(run.emissions) if known else None,
-        "regions": run.regions,
+        "regions": [asdict(region) for region in run.regions],
+        "outside": None if run.outside is None else asdict(run.outside),
         "notes": run.notes,
     }
     cleaned: dict[str, Any] = _without_nan(values)

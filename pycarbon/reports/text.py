@@ -88,6 +88,9 @@ class TextReport:
             equivalent = one_line(energy.total_j, run.emissions.co2e_g)
             yield from self._wrapped("That is", equivalent)
         yield from self._remedy(run, energy)
+        yield from self._regions(run)
+        if run.outside is not None and (run.notes or run.path):
+            yield ""
         for note in run.notes:
             yield from self._wrapped("Note", note)
         if run.path is not None:
@@ -147,6 +150,16 @@ class TextReport:
         if chosen is not None:
             advice = f"; to measure: {chosen['remedy']}" if chosen["remedy"] else ""
             yield from self._wrapped("An estimate", f"{chosen['what']}{advice}")
+
+    def _regions(self, run: Run) -> Iterator[str]:
+        if run.outside is None:
+            return
+        from pycarbon.reports.tree import lines
+
+        style = self._style
+        yield ""
+        for line in lines(run.tree(), run.outside, style.width, "…" if style.unicode else "..."):
+            yield style.dim(line.text) if line.dim else line.text
 
     def _figure(
         self, label: str, value: float, low: float, high: float, kind: str, rest: str, bold: bool = False

@@ -9,12 +9,15 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 from region_world import as_run, training
+from test_runfile import CHANNEL, check_reports, edge_arrays
 
 from pycarbon import columns, home, runfile
+from pycarbon.analysis import Run
 from pycarbon.errors import RunFileError
 from pycarbon.frame import IGNORABLE, LATEST_NS, MAX_PER_FRAME
 from pycarbon.ledger import MARK_DTYPE, NODE_DTYPE, ROW_DTYPE, SLICE_DTYPE, Ledger
 from pycarbon.ledger_frames import MOST_DEEP, MOST_NODES
+from pycarbon.runfile import edges_frame
 
 META = runfile.json_frame(runfile.META, {"start_ns": 0, "channels": []})
 FOOTER = runfile.json_frame(runfile.FOOTER, {"end_ns": 9, "regions": {"marks": 7, "clock_error_ns": -3}})
@@ -255,6 +258,25 @@ def test_what_cannot_be_is_refused(name):
 def test_columns_that_are_not_what_they_announce(make, change):
     with pytest.raises(RunFileError, match="here holds"):
         parsed(NAMES, *([] if make is SLICES else [SLICES]), dataclasses.replace(make, **change))
+
+
+@given(ledgers(), st.integers(0, 2**40), st.integers(0, 2), st.data())
+def test_hostile_ledgers_are_reported(ledger, length_ns, channels, data):
+    # GIVEN any ledger beside any edges that can be
+    frames = [edges_frame(number, data.draw(edge_arrays(number))) for number in range(channels)]
+    table = [dataclasses.replace(CHANNEL, id=number).to_dict() for number in range(channels)]
+    meta = runfile.json_frame(runfile.META, {"start_ns": 0, "channels": table})
+    counts = {"not_kept": 5, "clock_error_ns": 2**63}
+    footer = runfile.json_frame(runfile.FOOTER, {"end_ns": length_ns, "regions": counts})
+    file = encoded([meta, *frames, *runfile.ledger_frames(ledger), footer])
+    # WHEN every report is made THEN nothing is raised, and figures lie within their bounds
+    check_reports(file)
+    run = Run(runfile.parse(file, "here"))
+    for region in [*run.regions, *([run.outside] if run.outside else [])]:
+        assert not region.low_j > region.high_j
+        assert region.energy_j is None or region.low_j <= region.energy_j <= region.high_j
+    for label in set(ledger.nodes["label"].tolist()):
+        assert run.calls(ledger.labels[label]) is not None
 
 
 @given(st.sampled_from([5, 6, 7, 8]), st.integers(1, 40), st.integers(-(2**63), 2**63 - 1), st.data())

@@ -15,6 +15,7 @@ import pytest
 from pycarbon import reports
 from pycarbon.analysis import Run, load
 from pycarbon.errors import PyCarbonError
+from pycarbon.ledger import NODE_DTYPE, ROW_DTYPE, SLICE_DTYPE, Ledger
 from pycarbon.reports.as_json import JsonReport
 from pycarbon.reports.text import Style, TextReport, style_for
 from pycarbon.run import Channel, RunData
@@ -86,6 +87,19 @@ def no_energy() -> RunData:
     return run
 
 
+def with_regions() -> RunData:
+    """The modelled run, of which "busy" had the middle eight seconds, and "inner Ü" the latter half of those."""
+    run = modelled()
+    slices = np.zeros(10, SLICE_DTYPE)
+    slices["start_ns"] = run.start_ns + np.arange(10) * maker.SECOND
+    slices["end_ns"] = slices["start_ns"] + maker.SECOND
+    slices["channel"], slices["threads"] = 65535, 1
+    rows = [(i, int(i >= 5), maker.SECOND, maker.SECOND // 2, {1: 1, 5: 123_456}.get(i, 0)) for i in range(1, 9)]
+    nodes = np.array([(-1, 0), (0, 1)], NODE_DTYPE)
+    run.ledger = Ledger(["busy", "inner Ü"], nodes, slices, np.array(rows, ROW_DTYPE), counts={"died_inside": 2})
+    return run
+
+
 REPORTS = {
     "measured": (measured, Style()),
     "modelled": (modelled, Style()),
@@ -95,6 +109,9 @@ REPORTS = {
     "narrow": (measured, Style(width=60)),
     "ascii": (modelled, Style(unicode=False)),
     "80-columns-colour": (measured, Style(width=80, colour=True)),
+    "regions": (with_regions, Style()),
+    "regions-80-columns-colour": (with_regions, Style(width=80, colour=True)),
+    "regions-narrow-ascii": (with_regions, Style(width=60, unicode=False)),
 }
 
 
@@ -108,7 +125,7 @@ def test_the_text_is_as_reviewed(name):
     assert rendered(name) == (GOLDEN / f"report-{name}.txt").read_text(encoding="utf-8")
 
 
-@pytest.mark.parametrize("make", [measured, modelled, cut_off, zero_energy, no_energy])
+@pytest.mark.parametrize("make", [measured, modelled, cut_off, zero_energy, no_energy, with_regions])
 @pytest.mark.parametrize("width", [80, 81, 100, 132])
 def test_lines_fit_the_terminal(make, width):
     run = make()
@@ -118,7 +135,7 @@ def test_lines_fit_the_terminal(make, width):
         assert line == line.rstrip()
 
 
-@pytest.mark.parametrize("make", [measured, modelled, cut_off, zero_energy, no_energy])
+@pytest.mark.parametrize("make", [measured, modelled, cut_off, zero_energy, no_energy, with_regions])
 @pytest.mark.parametrize("encoding", ["ascii", "latin-1", "utf-8", "cp1252", "cp437"])
 def test_any_encoding_can_take_it(make, encoding):
     # GIVEN names in many scripts, some with bytes that are no text, and something that would move a cursor
@@ -157,19 +174,24 @@ def test_colour_only_where_it_is_wanted(monkeypatch):
 
 
 KEYS = {
-    "": "schema run energy emissions regions notes",
+    "": "schema run energy emissions regions outside notes",
     "run": "id project name command started_at duration_s complete exit_status tags",
     "energy": "total_j low_j high_j kind process_j process_low_j process_high_j channels",
     "emissions": "co2e_g low_g high_g intensity_g_per_kwh zone pue source year method place_known kind",
 }
 CHANNEL_KEYS = "domain source kind energy_j low_j high_j mean_power_w peak_power_w edges gap_s in_total is_ambiguous"
 
+REGION_KEYS = (
+    "label calls time_s energy_j low_j high_j energy_per_call_j low_per_call_j high_per_call_j co2e_g kind method "
+    "resolved remedy self_time_s self_energy_j share"
+)
+
 
 def as_json(make) -> dict:
     return json.loads(JsonReport().render(Run(make())), parse_constant=pytest.fail)
 
 
-@pytest.mark.parametrize("make", [measured, modelled, cut_off, zero_energy, no_energy])
+@pytest.mark.parametrize("make", [measured, modelled, cut_off, zero_energy, no_energy, with_regions])
 def test_json_has_every_key_and_no_nan(make):
     found = as_json(make)
     for part, keys in KEYS.items():
@@ -177,7 +199,20 @@ def test_json_has_every_key_and_no_nan(make):
         assert values is None or set(values) == set(keys.split())
     for channel in found["energy"]["channels"]:
         assert set(channel) == set(CHANNEL_KEYS.split())
-    assert found["schema"] == 1 and found["regions"] == []
+    assert found["schema"] == 1
+    if make is not with_regions:
+        assert found["regions"] == [] and found["outside"] is None
+
+
+def test_json_has_the_regions():
+    found = as_json(with_regions)
+    for region in [*found["regions"], found["outside"]]:
+        assert set(region) == set(REGION_KEYS.split())
+    busy, inner = found["regions"]
+    assert (busy["label"], inner["label"], found["outside"]["label"]) == ("busy", "inner Ü", "(outside)")
+    assert inner["calls"] == 123_456 and inner["time_s"] == 4 and busy["self_time_s"] == 4 and busy["time_s"] == 8
+    shares = found["outside"]["self_energy_j"] + busy["self_energy_j"] + inner["self_energy_j"]
+    assert shares == pytest.approx(found["energy"]["total_j"])
 
 
 def test_json_says_what_is_known():
