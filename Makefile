@@ -44,6 +44,10 @@ region-curves: $(READY)  ## draw how exact the energy of a region is
 	@$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[test,picture]'
 	$(BIN)/python bench/region_curves.py
 
+.PHONY: marks
+marks: $(READY)  ## a minute of 20 million marks a second: none may be lost
+	$(BIN)/python bench/marks_rate.py --seconds 60
+
 .PHONY: wraps
 wraps: $(READY)  ## ten minutes of a counter that wraps ten times a second: nothing may be lost
 	$(BIN)/python bench/wraps.py --minutes 10

@@ -14,6 +14,8 @@ from pathlib import Path
 
 from powercap_emulator import Option, PowercapEmulator
 
+import pycarbon
+
 BENCH = Path(__file__).resolve().parent
 ROOT = BENCH.parent
 CACHE = ROOT / ".cache"
@@ -43,15 +45,15 @@ def plain_environment(folder: Path) -> Path:
     return programs
 
 
-def peers_environment() -> tuple[Path | None, str]:
+def peers_environment(requirements: str = "requirements.txt") -> tuple[Path | None, str]:
     """Install the peers once, apart from everything else; returns their programs, or None and why not."""
-    folder = CACHE / "peers-venv"
-    wanted = (PEERS / "requirements.txt").read_text(encoding="utf-8")
+    folder = CACHE / requirements.replace("requirements", "peers-venv").removesuffix(".txt")
+    wanted = (PEERS / requirements).read_text(encoding="utf-8")
     ready = folder / "installed.txt"
     if not ready.exists() or ready.read_text(encoding="utf-8") != wanted:
         venv.create(folder, with_pip=True, clear=True)
         pip = [str(folder / "bin" / "python"), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
-        done = subprocess.run([*pip, "-r", str(PEERS / "requirements.txt")], capture_output=True, text=True)
+        done = subprocess.run([*pip, "-r", str(PEERS / requirements)], capture_output=True, text=True)
         if done.returncode != 0:
             return None, f"the peers cannot be installed here: {done.stderr.strip().splitlines()[-1:]}"
         ready.write_text(wanted, encoding="utf-8")
@@ -60,13 +62,22 @@ def peers_environment() -> tuple[Path | None, str]:
 
 def bare_loop() -> Path:
     """Compile the floor of a sampler; returns the program."""
-    source = PEERS / "bare_loop.c"
-    program = CACHE / "bench" / "bare_loop"
-    if not program.exists() or program.stat().st_mtime < source.stat().st_mtime:
+    return _compiled("bare_loop")
+
+
+def region_loop() -> Path:
+    """Compile the loop of regions through pycarbon.h; returns the program."""
+    return _compiled("region_loop", Path(pycarbon.get_include()) / "pycarbon.h")
+
+
+def _compiled(name: str, *headers: Path) -> Path:
+    source = PEERS / f"{name}.c"
+    program = CACHE / "bench" / name
+    newest = max(file.stat().st_mtime for file in (source, *headers))
+    if not program.exists() or program.stat().st_mtime < newest:
         program.parent.mkdir(parents=True, exist_ok=True)
-        subprocess.run(
-            ["cc", "-std=c11", "-O2", "-Wall", "-Wextra", "-Werror", str(source), "-o", str(program)], check=True
-        )
+        options = ["-std=c11", "-O2", "-Wall", "-Wextra", "-Werror", *(f"-I{header.parent}" for header in headers)]
+        subprocess.run(["cc", *options, str(source), "-o", str(program), "-ldl"], check=True)
     return program
 
 
