@@ -9,15 +9,20 @@ from __future__ import annotations
 import errno
 import os
 import re
+import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pycarbon import domains
 from pycarbon.counters import EVERY, Counter, Obstacle, PerfEvent, Roots, read_text
 from pycarbon.cpus import Cpus, parse_cpu_list
 from pycarbon.machine import Machine
+
+if TYPE_CHECKING:
+    from pycarbon._native import Source
 
 EVENTS = {
     "energy-pkg": "package",
@@ -32,6 +37,9 @@ SMALLEST_J, LARGEST_J = Fraction(1, 10**12), Fraction(1, 1000)
 
 FIRST_DYNAMIC_TYPE = 6
 """Types below are the kernel's own, not a PMU's: their events count on one CPU (include/uapi/linux/perf_event.h)."""
+
+STILL_S = 0.02
+"""A counter that does not move for so long, twenty updates, is none: even an idle package draws some watts."""
 
 LOWER_PARANOIA = "sudo sysctl kernel.perf_event_paranoid=0"
 GRANT = "sudo setcap cap_perfmon=ep $(readlink -f $(which python3))"
@@ -165,14 +173,28 @@ def _open(pmu: _Pmu, event: Path, roots: Roots, facts: Machine, cpus: Cpus) -> t
         address = PerfEvent(pmu.type, config, cpu, f"{pmu.folder.name}/{event.name}/")
         if not (per_core and counters):  # one core is enough to tell whether it is permitted
             try:
-                address.open()
+                source = address.open()
             except OSError as error:
                 return [], [_refusal(error, address, roots.proc, facts, names)]
+            # The kernel leaves out registers that read 0, but for psys on some models, and a hypervisor may show any.
+            if (facts.hypervisor or domain == "psys") and not _moves(source):
+                where = "; a virtual machine shows no energy counters" if facts.hypervisor else ""
+                return [], [Obstacle("perf", f"{address} stands still{where}", domains=names, minor=True)]
         in_total = domains.is_part_of_total(domain)
         counters.append(
             Counter("perf", domain, address, unit, 0, in_total, near=near, package=package, closely=not per_core)
         )
     return counters, []
+
+
+def _moves(source: Source) -> bool:
+    """Watch a counter until it changes; False where it does not for STILL_S."""
+    first, end_ns = source.read(0), time.monotonic_ns() + round(STILL_S * 1e9)
+    while source.read(0) == first:
+        if time.monotonic_ns() > end_ns:
+            return False
+        time.sleep(STILL_S / 100)
+    return True
 
 
 def _checked(event: Path, pmu: _Pmu) -> tuple[Fraction, int]:

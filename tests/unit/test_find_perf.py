@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import os
 import time
 from fractions import Fraction
@@ -226,3 +227,29 @@ def test_who_may_not_count_is_told_what_to_type(tmp_path):
             os._exit(status)
     # WHEN nobody looks THEN one obstacle for the whole source says so
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+
+
+GUEST = dataclasses.replace(INTEL, hypervisor=True)
+IN_A_GUEST = "; a virtual machine shows no energy counters"
+DUMMY = "event=0x09"
+"""The kernel's PERF_COUNT_SW_DUMMY, which counts nothing."""
+
+
+@needs_perf
+@pytest.mark.parametrize(
+    ("facts", "name", "said"),
+    [
+        (GUEST, "energy-psys", f"power/energy-psys/ on cpu 0 stands still{IN_A_GUEST}"),
+        (GUEST, "energy-pkg", f"power/energy-pkg/ on cpu 0 stands still{IN_A_GUEST}"),
+        (INTEL, "energy-psys", "power/energy-psys/ on cpu 0 stands still"),
+    ],
+)
+def test_a_counter_that_nothing_drives_is_none(tmp_path, facts, name, said):
+    # GIVEN an event that stands still, as a virtual machine's psys does, beside one that moves
+    pmu = Pmu(tmp_path)
+    pmu.event("energy-ram")
+    pmu.event(name, event=DUMMY)
+    counters, obstacles = pmu.find(facts)
+    # THEN it is left out, for a reason, and takes nothing from the other
+    assert [counter.domain for counter in counters] == ["dram-0"]
+    assert [(obstacle.what, obstacle.minor) for obstacle in obstacles] == [(said, True)]
