@@ -46,7 +46,8 @@ def counter_period_ns(before_ns: NDArray[np.int64], seen_ns: NDArray[np.int64]) 
         return 0.0
     shortest_ns = np.sort(apart_ns)[len(apart_ns) // 10]
     period_ns = median(apart_ns[apart_ns <= 1.5 * shortest_ns])
-    if period_ns > RARE_LOOKS_NS and float((before_ns[1:] <= seen_ns[:-1]).mean()) > ALWAYS:
+    always = (before_ns[1:] <= seen_ns[:-1])[:FIRST_UPDATES]
+    if period_ns > RARE_LOOKS_NS and float(always.mean()) > ALWAYS:
         return TYPICAL_PERIOD_NS
     return period_ns
 

@@ -7,7 +7,7 @@ from fractions import Fraction
 import numpy as np
 import pytest
 from counter_simulator import PACKAGE, as_run
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from test_meter import steady
 
@@ -46,7 +46,11 @@ def recorded(edges, now_ns):
     return Run(RunData(meta, [MODELLED, CPU], {CPU.id: edges}, {"end_ns": now_ns}, True)).energy
 
 
+ALMOST_ALWAYS = [0.0, 1.0, 0.0, 1.0, 0.0, *[1.0] * 39, 0.0, 1.0, 0.0, 1.0, 1.0]
+
+
 @settings(max_examples=40)
+@example(ALMOST_ALWAYS, [1], 3)
 @given(
     st.lists(st.floats(0, 1), min_size=20, max_size=60), st.lists(st.integers(1, 7), min_size=1), st.integers(1, 5)
 )
