@@ -12,7 +12,9 @@
  * Outside a recording a region costs a load and a branch.  Regions nest; each thread has its own.  Nothing here
  * fails: where pycarbon is not, it does nothing.  Needs C99 or C++, Linux, and -ldl with a C library before glibc 2.34.
  *
- * Not for signal handlers.  In a program that calls pycarbon.record() itself, import pycarbon before naming a region.
+ * A region is known to all files of the program, or shared library, that named it.  Not for signal handlers.  Does
+ * nothing in programs that are linked statically or run with another user's rights.  In a program that calls
+ * pycarbon.record() itself, import pycarbon before naming a region.
  */
 #ifndef PYCARBON_H
 #define PYCARBON_H
@@ -25,6 +27,7 @@
 #include <dlfcn.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/auxv.h>
 #endif
 
 #ifdef __cplusplus
@@ -43,40 +46,53 @@ struct pycarbon_api {
     void (*attach_inherited)(void);
 };
 
-/* One for each file that includes this. */
-static const struct pycarbon_api *pycarbon_api_found;
+/* Found once for all files of a program, or of a shared library.  Writers: whoever names a region; all find the same. */
+__attribute__((weak, visibility("hidden"))) const struct pycarbon_api *pycarbon_api_found;
 
-static inline void pycarbon_find(void)
+static inline const struct pycarbon_api *pycarbon_api_now(void)
+{
+    return __atomic_load_n(&pycarbon_api_found, __ATOMIC_ACQUIRE); /* pairs with the release in pycarbon_find */
+}
+
+static inline const struct pycarbon_api *pycarbon_find(void)
 {
 #ifdef __linux__
+    if (getauxval(AT_SECURE) != 0 || getauxval(AT_BASE) == 0)
+        return NULL; /* it does not trust its environment, or has no loader to open a library with */
     void *library = dlopen("libpycarbon.so.1", RTLD_NOW | RTLD_NOLOAD); /* Python has it open */
-    const char *home = getenv("PYCARBON_LIVE");
-    if (library == NULL && home != NULL) {
+    const char *homes = getenv("PYCARBON_LIVE");
+    while (library == NULL && homes != NULL && *homes != '\0') {
         char path[4096 + 32];
-        int length = (int)strcspn(home, "\n");
-        if (snprintf(path, sizeof path, "%.*s/libpycarbon.so.1", length, home) < (int)sizeof path)
+        int length = (int)strcspn(homes, "\n");
+        if (snprintf(path, sizeof path, "%.*s/libpycarbon.so.1", length, homes) < (int)sizeof path)
             library = dlopen(path, RTLD_NOW | RTLD_LOCAL);
+        homes += length + (homes[length] != '\0');
     }
     const struct pycarbon_api *api =
         library == NULL ? NULL : (const struct pycarbon_api *)dlsym(library, "pycarbon_api_1");
     if (api != NULL)
         api->attach_inherited();
-    pycarbon_api_found = api;
+    __atomic_store_n(&pycarbon_api_found, api, __ATOMIC_RELEASE);
+    return api;
+#else
+    return NULL;
 #endif
 }
 
 /* The region of this name (UTF-8), the same one each time, in Python too. */
 static inline pycarbon_region pycarbon_region_named(const char *name)
 {
-    if (pycarbon_api_found == NULL)
-        pycarbon_find();
-    return pycarbon_api_found == NULL ? 0 : pycarbon_api_found->label(name, strlen(name));
+    const struct pycarbon_api *api = pycarbon_api_now();
+    if (api == NULL)
+        api = pycarbon_find();
+    return api == NULL ? 0 : api->label(name, strlen(name));
 }
 
 static inline void pycarbon_put(int kind, pycarbon_region region)
 {
-    if (pycarbon_api_found != NULL && *pycarbon_api_found->attached != 0)
-        pycarbon_api_found->put(kind, region);
+    const struct pycarbon_api *api = pycarbon_api_now();
+    if (api != NULL && *api->attached != 0)
+        api->put(kind, region);
 }
 
 static inline void pycarbon_region_enter(pycarbon_region region)
