@@ -30,10 +30,11 @@ CORE = [
     "ticks.c",
     "tree.c",
     "turns.c",
+    "vitals.c",
     "watch.c",
 ]
 
-MARKS = ["clock.c", "labels.c", "marks.c", "stream.c", "ticks.c"]
+MARKS = ["clock.c", "labels.c", "marks.c", "quiet.c", "roster.c", "stream.c", "ticks.c"]
 """The library that the programs being measured share: Python's regions, and native code through pycarbon.h."""
 
 LIBRARY = "pycarbon.libpycarbon"

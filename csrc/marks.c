@@ -2,18 +2,18 @@
 #include "marks.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <inttypes.h>
 #include <limits.h>
 #include <pthread.h>
 #include <stdbool.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "labels.h"
+#include "quiet.h"
+#include "roster.h"
 #include "stream.h"
 #include "ticks.h"
 
@@ -21,8 +21,7 @@
 struct home {
     uint32_t uses;     /* 0: free */
     uint64_t identity; /* never used twice */
-    uint64_t process;  /* our PROCESS there; 0: we have written nothing yet */
-    int labels_fd;
+    struct pc_roster roster; /* its process is our PROCESS there; 0: we have written nothing yet */
     char path[PC_HOME_MOST_BYTES];
 };
 
@@ -52,13 +51,9 @@ static pthread_once_t once = PTHREAD_ONCE_INIT;
 static uint64_t random_number(void)
 {
     uint64_t number = 0;
-    int fd = open("/dev/urandom", O_RDONLY | O_CLOEXEC);
-    if (fd >= 0) {
-        if (read(fd, &number, sizeof number) != (ssize_t)sizeof number)
-            number = 0;
-        close(fd);
-    }
-    if (number == 0) { /* no such device: the moment and the process will do */
+    if (getrandom(&number, sizeof number, GRND_NONBLOCK) != (ssize_t)sizeof number)
+        number = 0;
+    if (number == 0) { /* too early after boot: the moment and the process will do */
         struct pc_ticks_anchor now = pc_ticks_anchor_now(ticks_source);
         number = (now.ticks * UINT64_C(0x9E3779B97F4A7C15)) ^ ((uint64_t)getpid() << 32) ^ (uint64_t)now.monotonic_ns;
     }
@@ -103,11 +98,8 @@ static void after_fork_in_child(void)
         mine->thread = 0;
     }
     threads = mine != NULL;
-    for (size_t i = 0; i < PC_MARKS_MOST_HOMES; i++) {
-        if (homes[i].process != 0)
-            close(homes[i].labels_fd);
-        homes[i].process = 0;
-    }
+    for (size_t i = 0; i < PC_MARKS_MOST_HOMES; i++)
+        homes[i].roster = (struct pc_roster){0};
     atomic_fetch_add_explicit(&generation, 1, memory_order_release);
     pthread_mutex_unlock(&mutex);
 }
@@ -131,64 +123,19 @@ __attribute__((destructor)) static void end_program(void)
     }
 }
 
-static bool write_all(int fd, const void *bytes, size_t count)
-{
-    const char *rest = bytes;
-    while (count > 0) {
-        ssize_t written = write(fd, rest, count);
-        if (written < 0 && errno == EINTR)
-            continue;
-        if (written <= 0)
-            return false;
-        rest += written;
-        count -= (size_t)written;
-    }
-    return true;
-}
-
-static bool write_label(int fd, const struct pc_label *label)
-{
-    char record[sizeof(uint32_t) + PC_LABEL_MOST_BYTES];
-    uint32_t length = label->length;
-    memcpy(record, &length, sizeof length);
-    memcpy(record + sizeof length, label->bytes, length);
-    return write_all(fd, record, sizeof length + length);
-}
-
 /* Under the mutex: writes our labels where the home has none of ours yet. */
-static bool join(struct home *home)
-{
-    if (home->process != 0)
-        return true;
-    uint64_t process = random_number();
-    char hidden[PATH_MAX], path[PATH_MAX];
-    snprintf(hidden, sizeof hidden, "%s/.labels-%016" PRIx64, home->path, process);
-    snprintf(path, sizeof path, "%s/labels-%016" PRIx64, home->path, process);
-    int fd = open(hidden, O_WRONLY | O_CREAT | O_EXCL | O_APPEND | O_CLOEXEC, 0600);
-    if (fd < 0)
-        return false;
-    bool written = true;
-    for (uint32_t i = 1; i < pc_labels_count(&labels) && written; i++)
-        written = write_label(fd, pc_labels_at(&labels, i));
-    if (!written || rename(hidden, path) < 0) {
-        close(fd);
-        unlink(hidden);
-        return false;
-    }
-    home->process = process;
-    home->labels_fd = fd;
-    return true;
-}
-
 static struct pc_stream *open_stream(struct home *home, uint32_t thread)
 {
     struct pc_stream *stream = calloc(1, sizeof *stream);
     if (stream == NULL)
         return NULL;
     stream->home = home->identity;
-    if (join(home))
-        pc_stream_open(stream, home->path, home->process, thread, ticks_source);
-    return stream; /* without a ring it stands for a home that takes none of our marks */
+    if (home->roster.process == 0)
+        home->roster.process = random_number();
+    pc_roster_write(&home->roster, home->path, &labels);
+    pc_stream_begin(stream, home->path, home->roster.process, thread, ticks_source);
+    pc_stream_open(stream); /* before the time is read: the first region does not pay for it */
+    return stream;
 }
 
 static struct home *home_of(uint64_t identity)
@@ -200,17 +147,30 @@ static struct home *home_of(uint64_t identity)
     return NULL;
 }
 
+static void enter(struct pc_quiet *quiet)
+{
+    pc_quiet_begin(quiet);
+    pthread_once(&once, begin);
+    pthread_mutex_lock(&mutex);
+}
+
+static void leave(const struct pc_quiet *quiet)
+{
+    pthread_mutex_unlock(&mutex);
+    pc_quiet_end(quiet);
+}
+
 /* Brings the thread's streams in line with the homes there are now; NULL without memory. */
 static struct writer *catch_up(void)
 {
-    pthread_once(&once, begin);
-    pthread_mutex_lock(&mutex);
+    struct pc_quiet quiet;
+    enter(&quiet);
     struct writer *writer = mine;
     if (writer == NULL) {
         writer = calloc(1, sizeof *writer);
         if (writer == NULL || pthread_setspecific(at_thread_end, writer) != 0) {
             free(writer);
-            pthread_mutex_unlock(&mutex);
+            leave(&quiet);
             return NULL;
         }
         writer->thread = threads++;
@@ -233,7 +193,7 @@ static struct writer *catch_up(void)
             writer->streams[writer->stream_count++] = stream;
     }
     writer->generation = atomic_load_explicit(&generation, memory_order_relaxed); /* it changes under the mutex */
-    pthread_mutex_unlock(&mutex);
+    leave(&quiet);
     return writer;
 }
 
@@ -255,17 +215,17 @@ void pc_marks_put(enum pc_mark_kind kind, uint32_t label)
 
 uint32_t pc_marks_label(const char *name, size_t length)
 {
-    pthread_once(&once, begin);
-    pthread_mutex_lock(&mutex);
+    struct pc_quiet quiet;
+    enter(&quiet);
     uint32_t before = pc_labels_count(&labels);
     uint32_t number = pc_labels_find(&labels, name, length);
     if (pc_labels_count(&labels) > before) {
         for (size_t i = 0; i < PC_MARKS_MOST_HOMES; i++) {
-            if (homes[i].process != 0)
-                write_label(homes[i].labels_fd, pc_labels_at(&labels, number)); /* or it is known by its number only */
+            if (homes[i].roster.process != 0)
+                pc_roster_write(&homes[i].roster, homes[i].path, &labels);
         }
     }
-    pthread_mutex_unlock(&mutex);
+    leave(&quiet);
     return number;
 }
 
@@ -293,7 +253,7 @@ static int attach(const char *path)
     struct home *home = &homes[free_home];
     home->uses = 1;
     home->identity = ++identities;
-    home->process = 0;
+    home->roster = (struct pc_roster){0};
     memcpy(home->path, path, length + 1);
     atomic_fetch_add_explicit(&generation, 1, memory_order_release);
     atomic_fetch_add_explicit(&pc_marks_attached, 1, memory_order_relaxed);
@@ -302,30 +262,29 @@ static int attach(const char *path)
 
 int pc_marks_attach(const char *path)
 {
-    pthread_once(&once, begin);
-    pthread_mutex_lock(&mutex);
+    struct pc_quiet quiet;
+    enter(&quiet);
     int home = attach(path);
-    pthread_mutex_unlock(&mutex);
+    leave(&quiet);
     return home;
 }
 
 void pc_marks_detach(int number)
 {
-    pthread_mutex_lock(&mutex);
+    struct pc_quiet quiet;
+    enter(&quiet);
     struct home *home = number >= 0 && number < PC_MARKS_MOST_HOMES ? &homes[number] : NULL;
     if (home != NULL && home->uses > 0 && --home->uses == 0) {
-        if (home->process != 0)
-            close(home->labels_fd);
-        home->process = 0;
+        home->roster = (struct pc_roster){0};
         atomic_fetch_add_explicit(&generation, 1, memory_order_release);
         atomic_fetch_sub_explicit(&pc_marks_attached, 1, memory_order_relaxed);
     }
-    pthread_mutex_unlock(&mutex);
+    leave(&quiet);
 }
 
 static void attach_each_inherited(void)
 {
-    const char *paths = getenv(PC_MARKS_VARIABLE);
+    const char *paths = secure_getenv(PC_MARKS_VARIABLE); /* a set-user-id program does not trust its caller */
     while (paths != NULL && *paths != '\0') {
         const char *end = strchr(paths, PC_MARKS_SEPARATOR);
         size_t length = end != NULL ? (size_t)(end - paths) : strlen(paths);

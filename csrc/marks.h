@@ -15,11 +15,13 @@
  * A ring that is found full is closed (PC_MARKS_CONTINUED) and the thread goes on in a larger one; a full one of the
  * largest size drops the mark and counts it.  The reducer removes a ring's file once it has read it to its end.
  *
- * In the home of a live run (names are hexadecimal and decimal numbers):
- *   labels-PROCESS                  the process's labels in order of their numbers: u32 length, then as many bytes
+ * In a home, a folder that is new for each run (names are hexadecimal and decimal numbers):
+ *   labels-PROCESS                  the process's labels: roster.h
  *   marks-PROCESS-THREAD-NUMBER     one ring; the first page is a pc_marks_header, the words follow
- * A file appears under that name when it is whole.  A label is in its file before the first mark that names it is in
- * a ring.
+ *   lost-PROCESS-THREAD             empty: the thread marks, and no ring could be made for it so far
+ * A ring appears under that name when it is whole.  A label is in its file before the first mark that names it is in
+ * a ring.  In the folder above lies PC_MARKS_RUN_FILE, which the recorder holds a lock on (flock) for as long as it
+ * lives; where nobody does no more rings are made.
  *
  * Hazard: after a fork the child shares its parent's rings.  It leaves them alone and opens its own at its first
  * mark, under a PROCESS of its own.
@@ -100,6 +102,7 @@ int pc_marks_attach(const char *path);
 /* Attaches the homes that the environment variable PC_MARKS_VARIABLE names, once; what is no folder is left out. */
 void pc_marks_attach_inherited(void);
 #define PC_MARKS_VARIABLE "PYCARBON_LIVE"
+#define PC_MARKS_RUN_FILE "run.pcr"
 #define PC_MARKS_SEPARATOR '\n' /* a path may hold any other */
 
 /* Undoes one pc_marks_attach.  A thread ends its rings at its next mark, or when it ends itself. */
@@ -108,7 +111,7 @@ void pc_marks_detach(int home);
 /* How many homes are attached: with none a mark is nothing.  Writers: attach and detach, under their mutex. */
 extern _Atomic uint32_t pc_marks_attached;
 
-/* Any thread, at any time; never fails, never waits. */
+/* Any thread, but no handler of signals; never fails, never waits for anybody. */
 void pc_marks_put(enum pc_mark_kind kind, uint32_t label);
 
 #endif

@@ -2,6 +2,9 @@
  * stream: one thread's marks on their way into one home: a ring, and when that is full the next, larger one.
  *
  * Everything here is the thread's own, but the pages, which it shares with the reducer; marks.h says who writes what.
+ *
+ * Where no ring can be made (no room, no descriptor, nobody who records any more) marks are counted, and once a second
+ * it is tried again.
  */
 #ifndef PYCARBON_STREAM_H
 #define PYCARBON_STREAM_H
@@ -15,9 +18,11 @@
 #define PC_HOME_MOST_BYTES (PATH_MAX - 64) /* leaves room for a file's name */
 
 struct pc_stream {
-    struct pc_marks_header *header; /* NULL: no ring could be made, the marks are lost */
+    struct pc_marks_header *header; /* NULL: no ring could be made yet, and capacity is 0 */
     _Atomic uint64_t *slots;
     uint64_t capacity, head, tail_seen;
+    uint64_t lost;    /* marks for which there was no ring at all */
+    int64_t retry_ns; /* when to try again to make one */
     size_t mapped_bytes;
     uint64_t home; /* the writer's name for it */
     uint64_t process;
@@ -26,17 +31,18 @@ struct pc_stream {
     char path[PC_HOME_MOST_BYTES];
 };
 
-/* Makes the first ring in the home at `path`, of fewer than PC_HOME_MOST_BYTES. */
-void pc_stream_open(struct pc_stream *stream, const char *path, uint64_t process, uint32_t thread,
-                    enum pc_ticks_source source);
+/* Begins, all zero until now, towards the home at `path`, of fewer than PC_HOME_MOST_BYTES. */
+void pc_stream_begin(struct pc_stream *stream, const char *path, uint64_t process, uint32_t thread,
+                     enum pc_ticks_source source);
+
+/* Makes the first ring, or the next; false where that cannot be now. */
+bool pc_stream_open(struct pc_stream *stream);
 
 /* Makes room where the ring seems full; false when the mark must be given up. */
 bool pc_stream_make_room(struct pc_stream *stream);
 
 static inline void pc_stream_put(struct pc_stream *stream, uint64_t word)
 {
-    if (stream->header == NULL)
-        return;
     if (stream->head - stream->tail_seen >= stream->capacity && !pc_stream_make_room(stream))
         return;
     atomic_store_explicit(&stream->slots[stream->head & (stream->capacity - 1)], word, memory_order_relaxed);
