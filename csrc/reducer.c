@@ -19,7 +19,8 @@
 #define LONGEST_WAIT_NS (50 * MS)
 #define WAIT_INSIDE_NS (20 * MS) /* somebody is in a region, and may be killed there */
 #define ASK_EVERY_NS (10 * MS)   /* whether processes live that are in a region; others a hundred times as rarely */
-#define CPU_EVERY_NS (8 * MS)
+#define CPU_EVERY_NS (8 * MS)    /* and the more threads there are, the more rarely */
+#define MANY_THREADS 32
 
 struct pc_reducer {
     struct pc_inbox inbox;
@@ -104,8 +105,11 @@ static bool go_on(struct pc_reducer *reducer, struct pc_inbox_thread *thread, in
     uint32_t state = atomic_load_explicit(&thread->header->state, memory_order_acquire);
     if (state == PC_MARKS_OPEN || pc_inbox_head(&reducer->inbox, thread) != thread->tail || thread->ended)
         return false;
-    if (state == PC_MARKS_CONTINUED && pc_inbox_continue(&reducer->inbox, thread))
-        return true;
+    if (state == PC_MARKS_CONTINUED) {
+        enum pc_inbox_next next = pc_inbox_continue(&reducer->inbox, thread);
+        if (next != PC_INBOX_ENDS)
+            return next == PC_INBOX_GOES_ON;
+    }
     int64_t closed_ns = pc_inbox_word_ns(&reducer->line, thread->header->closed_ticks);
     if (state == PC_MARKS_ENDED && closed_ns > limit_ns)
         return false;
@@ -119,6 +123,8 @@ static void fold_thread(struct pc_reducer *reducer, struct pc_inbox_thread *thre
 {
     struct pc_fold *fold = &thread->fold;
     const struct pc_ticks_line line = reducer->line;
+    if (thread->process->replaced_ticks != 0)
+        limit_ns = pc_least(limit_ns, pc_inbox_word_ns(&line, thread->process->replaced_ticks));
     do {
         uint64_t head = pc_inbox_head(&reducer->inbox, thread), mask = thread->capacity - 1, tail = thread->tail;
         struct pc_inbox_process *process = thread->process;
@@ -194,11 +200,12 @@ static void ask_around(struct pc_reducer *reducer, int64_t now_ns)
         if (all)
             reducer->asked_all_ns = now_ns;
         for (size_t i = 0; i < inbox->process_count; i++) {
-            if (all || inbox->processes[i]->inside > 0)
-                pc_inbox_ask(inbox->processes[i]);
+            struct pc_inbox_process *process = inbox->processes[i];
+            if (all || process->inside > 0 || process->threads == 0)
+                pc_life_ask(&process->life);
         }
     }
-    if (now_ns - reducer->cpu_read_ns >= CPU_EVERY_NS) {
+    if (now_ns - reducer->cpu_read_ns >= CPU_EVERY_NS * (1 + (int64_t)inbox->thread_count / MANY_THREADS)) {
         reducer->cpu_read_ns = now_ns;
         pc_inbox_read_cpu(inbox, now_ns);
     }
@@ -209,7 +216,7 @@ static void bury(struct pc_reducer *reducer, int64_t end_ns)
 {
     for (size_t i = 0; i < reducer->inbox.thread_count; i++) {
         struct pc_inbox_thread *thread = reducer->inbox.threads[i];
-        if (!thread->process->dead || thread->ended)
+        if (!thread->process->life.over || thread->ended)
             continue;
         fold_thread(reducer, thread, end_ns);
         if (!thread->ended && pc_inbox_head(&reducer->inbox, thread) == thread->tail)
@@ -217,12 +224,12 @@ static void bury(struct pc_reducer *reducer, int64_t end_ns)
     }
 }
 
-static int64_t pass(struct pc_reducer *reducer, int64_t now_ns)
+static int64_t pass(struct pc_reducer *reducer, int64_t now_ns, bool last)
 {
     int64_t error_ns = pc_ticks_line_move(&reducer->line, pc_ticks_anchor_now(pc_ticks_source()));
     reducer->counts.clock_error_ns = pc_most(reducer->counts.clock_error_ns, error_ns);
     ask_around(reducer, now_ns); /* before looking: what a dead process has left is then all found */
-    pc_inbox_look(&reducer->inbox, &reducer->folds, reducer->folded_ns);
+    pc_inbox_look(&reducer->inbox, &reducer->folds, reducer->folded_ns, last);
     pc_borders_read(&reducer->borders, reducer->folded_ns);
     int64_t limit_ns = pc_most(now_ns - reducer->lag_ns, reducer->folded_ns);
     fold_slices(reducer, limit_ns);
@@ -245,7 +252,7 @@ static int64_t pass(struct pc_reducer *reducer, int64_t now_ns)
 int64_t pc_reducer_pass(struct pc_reducer *reducer, int64_t now_ns)
 {
     pthread_mutex_lock(&reducer->mutex);
-    int64_t wait_ns = pass(reducer, now_ns);
+    int64_t wait_ns = pass(reducer, now_ns, false);
     pthread_mutex_unlock(&reducer->mutex);
     return wait_ns;
 }
@@ -301,14 +308,14 @@ void pc_reducer_stop(struct pc_reducer *reducer, int64_t end_ns)
     }
     pthread_mutex_lock(&reducer->mutex);
     end_ns = pc_most(end_ns, reducer->folded_ns);
-    pass(reducer, end_ns + reducer->lag_ns);
+    pass(reducer, end_ns + reducer->lag_ns, true);
     for (size_t i = 0; i < reducer->inbox.thread_count; i++) {
         struct pc_inbox_thread *thread = reducer->inbox.threads[i];
-        pc_inbox_ask(thread->process);
-        end_thread(thread, thread->process->dead ? &reducer->counts.killed_inside : &reducer->counts.open_at_end);
+        pc_life_ask(&thread->process->life);
+        end_thread(thread, thread->process->life.over ? &reducer->counts.killed_inside : &reducer->counts.open_at_end);
     }
     for (size_t i = 0; i < reducer->inbox.process_count; i++)
-        reducer->inbox.processes[i]->dead = true; /* nothing more is wanted of it */
+        reducer->inbox.processes[i]->life.over = true; /* nothing more is wanted of it */
     pc_ledger_end(&reducer->ledger, &reducer->folds, end_ns);
     pc_inbox_tidy(&reducer->inbox);
     pthread_mutex_unlock(&reducer->mutex);

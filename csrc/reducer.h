@@ -67,7 +67,9 @@ struct pc_reducer_counts {
     uint64_t open_at_end;    /* threads still within a region when the recording ended */
     uint64_t too_deep;       /* enters beyond PC_REDUCER_MOST_DEEP: time goes to the region around */
     uint64_t too_many_nodes; /* enters beyond PC_REDUCER_MOST_NODES: the same */
-    uint64_t other_label;    /* marks under label 0: a process had more labels than there are numbers */
+    uint64_t other_label;    /* marks without a label: a process, or the run, had more than there are numbers */
+    uint64_t unnamed;        /* marks whose label's name had not come: it could not be written */
+    uint64_t ringless;       /* threads that mark, and had no ring yet when the home was last looked through */
     uint64_t late_edges;     /* edges that came too late to be a border */
     uint64_t bad_rings;      /* files that are no ring of marks, or contradict themselves */
     int64_t clock_error_ns;  /* the largest error seen of times made from ticks */

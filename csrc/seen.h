@@ -30,6 +30,12 @@ static inline struct pc_seen_slot *pc_seen_at(struct pc_seen_slot *slots, size_t
     return &slots[at];
 }
 
+static inline bool pc_seen_has(const struct pc_seen *seen, uint64_t process, uint32_t thread)
+{
+    struct pc_seen_slot wanted = {process, (uint64_t)thread + 1};
+    return seen->room > 0 && pc_seen_at(seen->slots, seen->room, wanted)->thread != 0;
+}
+
 /* Adds a thread; false where it was there, or there is no memory to know. */
 static inline bool pc_seen_add(struct pc_seen *seen, uint64_t process, uint32_t thread)
 {

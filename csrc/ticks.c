@@ -44,6 +44,7 @@ struct pc_ticks_anchor pc_ticks_anchor_now(enum pc_ticks_source source)
 }
 
 #define BASE_NS 500000000
+#define JUMP_NS 10000000
 
 void pc_ticks_line_begin(struct pc_ticks_line *line, struct pc_ticks_anchor anchor)
 {
@@ -60,9 +61,17 @@ void pc_ticks_line_begin(struct pc_ticks_line *line, struct pc_ticks_anchor anch
 int64_t pc_ticks_line_move(struct pc_ticks_line *line, struct pc_ticks_anchor anchor)
 {
     int64_t apart = (int64_t)(anchor.ticks - line->to_ticks);
-    if (apart <= 0)
+    if (apart == 0)
         return 0;
     int64_t error_ns = line->slope_q32 == 0 ? 0 : pc_ticks_line_ns(line, apart) - anchor.monotonic_ns;
+    if (error_ns > JUMP_NS || error_ns < -JUMP_NS) {
+        int64_t slope_q32 = line->slope_q32;
+        pc_ticks_line_begin(line, anchor);
+        line->slope_q32 = slope_q32;
+        return error_ns < 0 ? -error_ns : error_ns;
+    }
+    if (apart < 0) /* another CPU's counter, a little behind */
+        return 0;
     line->to_ticks = anchor.ticks;
     line->to_ns = anchor.monotonic_ns;
     double slope = (double)(line->to_ns - line->from_ns) / (double)(int64_t)(line->to_ticks - line->from_ticks);

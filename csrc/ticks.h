@@ -74,7 +74,10 @@ static inline int64_t pc_ticks_line_ns(const struct pc_ticks_line *line, int64_t
 
 void pc_ticks_line_begin(struct pc_ticks_line *line, struct pc_ticks_anchor anchor);
 
-/* Moves on to a further anchor; gives by how much the line had missed it, with its uncertainty. */
+/*
+ * Moves on to a further anchor; gives by how much the line had missed it, with its uncertainty.  After a machine slept
+ * the counter may have stood still, gone on, or begun anew: then the line begins there, with the slope it had.
+ */
 int64_t pc_ticks_line_move(struct pc_ticks_line *line, struct pc_ticks_anchor anchor);
 
 #endif

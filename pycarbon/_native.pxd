@@ -151,6 +151,8 @@ cdef extern from "reducer.h" nogil:
         uint64_t too_deep
         uint64_t too_many_nodes
         uint64_t other_label
+        uint64_t unnamed
+        uint64_t ringless
         uint64_t late_edges
         uint64_t bad_rings
         int64_t clock_error_ns

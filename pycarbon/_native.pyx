@@ -374,18 +374,31 @@ cdef class Reducer:
         """Give the nodes from index `start` on, as bytes of `struct pc_node`."""
         cdef bytes nodes = PyBytes_FromStringAndSize(NULL, PC_REDUCER_MOST_NODES * sizeof(pc_node))
         cdef pc_node *out = <pc_node *>PyBytes_AS_STRING(nodes)
-        return nodes[:sizeof(pc_node) * pc_reducer_nodes(self.reducer, out, start, PC_REDUCER_MOST_NODES)]
+        cdef size_t count
+        with nogil:
+            count = pc_reducer_nodes(self.reducer, out, start, PC_REDUCER_MOST_NODES)
+        return nodes[:sizeof(pc_node) * count]
 
     def labels(self, size_t start):
         """Give the names of the labels from index `start` on, as bytes."""
         cdef char name[PC_LABEL_MOST_BYTES]
-        cdef size_t i
-        return [name[:min(<size_t>PC_LABEL_MOST_BYTES, pc_reducer_label(self.reducer, i, name, PC_LABEL_MOST_BYTES))]
-                for i in range(start, pc_reducer_label_count(self.reducer))]
+        cdef size_t i = start, count, length
+        names = []
+        with nogil:
+            count = pc_reducer_label_count(self.reducer)
+        while i < count:
+            with nogil:
+                length = pc_reducer_label(self.reducer, i, name, PC_LABEL_MOST_BYTES)
+            names.append(name[:min(<size_t>PC_LABEL_MOST_BYTES, length)])
+            i += 1
+        return names
 
     def counts(self):
         """Give what was counted: struct pc_reducer_counts."""
-        return pc_reducer_counts_of(self.reducer)
+        cdef pc_reducer_tally counts
+        with nogil:
+            counts = pc_reducer_counts_of(self.reducer)
+        return counts
 
     @property
     def cpu_ns(self):

@@ -47,6 +47,8 @@ _SAID = (
     ("open_at_end", _THREADS, "{} still in a region when the recording ended, which was taken to end there"),
     ("too_deep", _TIMES, "a region was entered too deep within others, {}: its time is in the one around it"),
     ("too_many_nodes", _TIMES, "a region was entered in one place too many, {}: its time is in the one around it"),
-    ("other_label", _MARKS, "{} came after their process had named too many regions: they are under one name"),
+    ("other_label", _MARKS, "{} came after too many regions had been named: they are under one name"),
+    ("unnamed", _MARKS, "{} came whose name could not be written: such a region goes by a number"),
+    ("ringless", _THREADS, "{} could not be listened to: there was no room, or no descriptor, for a file of marks"),
     ("bad_rings", ("file", "files"), "{} of marks could not be read: the regions of those threads are missing"),
 )
