@@ -4,6 +4,7 @@
         run.pcr          frames written so far; locked as long as its recorder lives
         counters.ring    edges not yet in a frame, shared pages: they outlive a SIGKILL
         cpu-time.ring
+        marks-RANDOM/    what the recorded programs say of their regions: csrc/marks.h
 
 At the end run.pcr is renamed to train.pcr and the folder goes. Of a recorder that was killed the folder stays,
 and `recover` reads the frames and what the rings still hold.
@@ -145,7 +146,7 @@ def set_aside(target: Path) -> Path | None:
         else:
             rescued = _free_name(target)
             fold(run, rescued)
-        shutil.rmtree(home)
+        _clear(home)
     return rescued
 
 
@@ -185,4 +186,11 @@ def fold(run: RunData, path: Path) -> None:
 def remove(home: Path) -> None:
     """Remove a home; what cannot be removed stays."""
     with contextlib.suppress(OSError):
-        shutil.rmtree(home)
+        _clear(home)
+
+
+def _clear(home: Path) -> None:
+    """Remove a home under another name, so that a program that outlives the run can put nothing new in it."""
+    leaving = home.with_name(f"{home.name}-{os.urandom(4).hex()}")
+    home.rename(leaving)
+    shutil.rmtree(leaving)

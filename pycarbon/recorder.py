@@ -138,8 +138,7 @@ class Recorder:
         }
         self._file.append([runfile.json_frame(runfile.META, _readable(self._meta))])
         await_first_readings(self._feeds)
-        if self._regions is not None:
-            self._regions.start(here=process is not None)
+        self._start_regions(here=process is not None)
         thread = threading.Thread(target=self._drain_for_ever, name="pycarbon-recorder", daemon=True)
         with _signals_elsewhere():
             thread.start()
@@ -250,6 +249,16 @@ class Recorder:
             )
         except OSError as error:
             self._notes.append(f"no regions are recorded: {error.strerror}")
+
+    def _start_regions(self, here: bool) -> None:
+        if self._regions is None:
+            return
+        try:
+            self._regions.start(here)
+        except OSError as error:
+            self._notes.append(f"no regions are recorded: {error.strerror}")
+            self._regions.stop(time.monotonic_ns())
+            self._regions = None
 
     def _make_ring(self, name: str, slots: int) -> _native.Ring:
         from pycarbon import _native

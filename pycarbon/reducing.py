@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
@@ -18,7 +19,7 @@ from pycarbon.ledger_frames import ledger_frames
 from pycarbon.run import Channel
 
 LIVE = "PYCARBON_LIVE"
-"""The environment variable that names the home folders of the runs a program is part of, a line each."""
+"""The environment variable that names the folders for marks of the runs a program is part of, a line each."""
 
 LIBRARY = "libpycarbon.so.1"
 
@@ -46,16 +47,18 @@ class Reducing:
     def __init__(
         self, home: Path, proc: Path, feeds: Sequence[Feed], channels: Sequence[Channel], sampling: Sampling
     ) -> None:
-        """Make ready to fold the marks that come into `home`; OSError where that cannot be.
+        """Make ready to fold the marks that come into a folder of its own in `home`; OSError where that cannot be.
 
-        Edges of the channels that a total adds are the borders of its slices.
+        Its name is new for each run: a program that outlives one does not mark into the next of the same file. Edges
+        of the channels that a total adds are the borders of its slices.
         """
         wanted = {channel.id for channel in channels if channel.in_total and channel.source != "model"}
         borders = [(feed.ring, [i for i in feed.channels if i in wanted]) for feed in feeds]
         period_ns = round(1e9 / sampling.rate_hz) if sampling.rate_hz else 0
-        self.home = home
+        self.home = home / f"marks-{os.urandom(8).hex()}"
+        self.home.mkdir()
         self._reducer = _native.Reducer(
-            home,
+            self.home,
             proc,
             [border for border in borders if border[1]],
             lag_ns=max(LAG_NS, period_ns),
@@ -66,16 +69,24 @@ class Reducing:
         self._early: NDArray[np.void] = np.empty(0, SLICE_DTYPE)
         self._left_out = 0
         with suppress(OSError):  # native programs then record no regions of their own
-            (home / LIBRARY).symlink_to(Path(__file__).with_name(LIBRARY))
+            (self.home / LIBRARY).symlink_to(Path(__file__).with_name(LIBRARY))
         self._marks_home: int | None = None
 
     def start(self, here: bool) -> None:
-        """Begin to fold; `here`: this process, and what it starts, is the program that is recorded."""
+        """Begin to fold; `here`: this process, and what it starts, is the program that is recorded.
+
+        OSError where it is recorded too often already: a program marks into a few homes at most (csrc/marks.h).
+        """
         self._reducer.start()
         if here:
             from pycarbon import _marks
 
-            self._marks_home = _marks.attach(self.home)
+            try:
+                self._marks_home = _marks.attach(self.home)
+            except OSError as error:
+                if error.errno != errno.EMFILE:
+                    raise
+                raise OSError(error.errno, "it lies within too many other recordings") from None
             os.environ[LIVE] = among(os.environ.get(LIVE), self.home)
 
     def stop(self, end_ns: int) -> None:
@@ -124,8 +135,9 @@ class Reducing:
 
     @property
     def counts(self) -> dict[str, int]:
-        """What the reducer counted, once there were regions; csrc/reducer.h."""
-        return dict(self._reducer.counts()) if self._labels else {}
+        """What the reducer counted, once there were regions, or should have been; csrc/reducer.h."""
+        counts = self._reducer.counts()
+        return counts if self._labels or counts["ringless"] or counts["bad_rings"] else {}
 
     @property
     def cpu_ns(self) -> int:

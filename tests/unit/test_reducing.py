@@ -36,8 +36,8 @@ def test_what_was_marked_here_becomes_frames(tmp_path: Path) -> None:
     # GIVEN a reducer without any counter, in a process that marks
     reducing = Reducing(tmp_path, Path("/proc"), [], [], Sampling())
     reducing.start(here=True)
-    assert os.environ[LIVE].split("\n")[-1] == str(tmp_path)
-    assert (tmp_path / "libpycarbon.so.1").exists()
+    assert os.environ[LIVE].split("\n")[-1] == str(reducing.home)
+    assert (reducing.home / "libpycarbon.so.1").exists()
     for _ in range(5):
         with pycarbon.region("reduced"):
             pass
