@@ -89,8 +89,10 @@ def _borders(timeline: Timeline, slices: NDArray[np.void], start_ns: int, end_ns
     update_ns = timeline.update_ns
     after = np.clip(np.searchsorted(end, update_ns), 1, len(end) - 1)
     nearest = np.where(update_ns - end[after - 1] < end[after] - update_ns, after - 1, after)
-    # without a slice of their own, updates seen one after the other may share an end
-    fresh = np.diff(np.maximum.accumulate(nearest), prepend=-1) > 0
+    # without a slice of their own, updates seen one after the other may share an end: the one right at it has it
+    order = np.lexsort((np.abs(end[nearest] - update_ns), nearest))
+    fresh = np.zeros(len(nearest), bool)
+    fresh[order[np.diff(nearest[order], prepend=-1) > 0]] = True
     fresh &= (end[nearest] >= start_ns) & (end[nearest] <= end_ns)
     nearest = nearest[fresh]
     if len(nearest) < 2:

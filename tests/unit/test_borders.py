@@ -55,6 +55,26 @@ def test_every_update_is_a_border_of_its_own_channel():
     assert (intervals.threads <= 1).all()
 
 
+def test_what_was_merely_glanced_at_takes_no_border_from_an_edge():
+    # GIVEN a sampler that sees every third update closely, and of the two between finds one half a period late
+    program = training(2, 10)
+    world = program.world()
+    data = as_run(program, {"package-0": world})
+    edges = data.edges[0]
+    number = np.arange(len(edges)) % 3
+    closely, glanced = number == 0, number == 2
+    edges["t_before_ns"][glanced] -= 600_000
+    edges["t_seen_ns"][glanced] += 400_000
+    middle_ns = edges["t_before_ns"] + (edges["t_seen_ns"] - edges["t_before_ns"]) // 2
+    data.edges[0] = edges[closely | glanced]
+    borders = middle_ns[closely][1:].tolist()
+    data.ledger = program.ledger(borders, [0] * len(borders))
+    # WHEN it is cut THEN each of those seen closely is a border
+    intervals, _ = cut_run(data)
+    assert len(intervals.start_ns) >= len(borders) - 3
+    assert np.median(intervals.start_sd_ns) < 1000
+
+
 def test_slices_that_end_for_another_channel_are_put_together():
     # GIVEN a counter that is updated every ms, and one every 20 ms
     program = training(4, 10)
