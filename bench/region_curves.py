@@ -29,7 +29,7 @@ def single_calls(wave: str, seen: float) -> list[float]:
         rng = np.random.default_rng([seed, 1])
         beside = WAVES[wave](rng)
         nobody = trials.Thread(np.array([0.0, 2.0]), np.array([-1]))
-        trial = trials.Trial([nobody], np.zeros(0), 70.0, beside, np.zeros(0), seen)
+        trial = trials.Trial([nobody], np.zeros(0), 70.0, beside, seen)
         true_s, stamped_s = trials.edges(rng, trial, 2.0)
 
         def used_j(time_s: np.ndarray, beside: trials.Curve = beside) -> np.ndarray:

@@ -39,6 +39,14 @@ class Thread:
             found.append(np.interp(time_s, self.border_s, ran))
         return np.array(found)
 
+    def entered(self, time_s: np.ndarray, labels: int) -> np.ndarray:
+        """How often each label began between each time and the next, shape (times - 1, labels)."""
+        named = self.label >= 0
+        where = np.searchsorted(time_s, self.border_s[:-1][named], side="right") - 1
+        inside = (where >= 0) & (where < len(time_s) - 1)
+        key = where[inside] * labels + self.label[named][inside]
+        return np.bincount(key, minlength=(len(time_s) - 1) * labels).reshape(-1, labels)
+
 
 @dataclass
 class Trial:
@@ -48,7 +56,6 @@ class Trial:
     power_w: np.ndarray
     idle_w: float
     beside: Curve
-    calls: np.ndarray
     seen: float = 0.35
     bracket_s: float = 1e-6
     gaps: float = 0.0
@@ -75,11 +82,14 @@ def alternating(for_s: float, each_s: float) -> Thread:
     return Thread(np.arange(count + 1) * each_s, np.arange(count) % 2)
 
 
-def short_calls(rng: Chance, for_s: float, call_s: float, block_s: float) -> Thread:
-    """Calls so short that thousands make a block of one label, and blocks in random order."""
-    each = int(block_s / call_s)
+def short_calls(rng: Chance, for_s: float, call_s: float, block_s: float, gap_s: float = 0.0) -> Thread:
+    """Calls so short that hundreds make a block of one label, and blocks in random order; gaps between calls."""
+    each = int(block_s / (call_s + gap_s))
     names = np.repeat(rng.integers(0, 2, int(for_s / block_s)), each)
-    return Thread(np.arange(len(names) + 1) * call_s, names)
+    if not gap_s:
+        return Thread(np.arange(len(names) + 1) * call_s, names)
+    lengths_s = np.tile([call_s, gap_s], len(names))
+    return Thread(np.append(0.0, np.cumsum(lengths_s)), np.stack([names, np.full(len(names), -1)], axis=1).ravel())
 
 
 def nothing(_: Chance) -> Curve:
@@ -143,7 +153,7 @@ def observed(rng: Chance, trial: Trial, for_s: float) -> tuple[Intervals, np.nda
     time_s = np.diff(ran_s.sum(axis=0), axis=1)
     number, node = np.nonzero(time_s.T > 0)
     sd_ns = np.full(len(true_s) - 1, trial.bracket_s * 1e9 / math.sqrt(12))
-    per_s = trial.calls / np.maximum(ran_s.sum(axis=0)[:, -1], 1e-9)
+    entered = sum(thread.entered(stamped_s, labels) for thread in trial.threads)
     found = Intervals(
         stamped_s[:-1] * 1e9,
         stamped_s[1:] * 1e9,
@@ -156,7 +166,7 @@ def observed(rng: Chance, trial: Trial, for_s: float) -> tuple[Intervals, np.nda
         node,
         time_s.T[number, node],
         time_s.T[number, node],
-        np.rint(time_s.T[number, node] * per_s[node]).astype(np.int64),
+        entered[number, node],
     )
     return found, _truth(trial, true_s)
 
@@ -191,6 +201,10 @@ def mixed_length(rng: Chance) -> float:
     return float(np.exp(rng.uniform(math.log(20e-6), math.log(20e-3))))
 
 
+def part_of_ms(rng: Chance) -> float:
+    return float(rng.uniform(50e-6, 1e-3))
+
+
 def some_ms(rng: Chance) -> float:
     return float(rng.uniform(2e-3, 15e-3))
 
@@ -206,8 +220,7 @@ def one_thread(
 ) -> Callable[[Chance], tuple[Trial, float]]:
     def make(rng: Chance) -> tuple[Trial, float]:
         thread = blocks(rng, for_s, len(powers), draw, pause_s)
-        calls = np.bincount(thread.label[thread.label >= 0], minlength=len(powers))
-        return Trial([thread], np.array(powers), idle_w, beside(rng), calls, **more), for_s
+        return Trial([thread], np.array(powers), idle_w, beside(rng), **more), for_s
 
     return make
 
@@ -215,7 +228,7 @@ def one_thread(
 def strictly(for_s: float, **more: float) -> Callable[[Chance], tuple[Trial, float]]:
     def make(rng: Chance) -> tuple[Trial, float]:
         thread = alternating(for_s, 28e-6)
-        return Trial([thread], np.array([100.0, 40.0]), 20.0, nothing(rng), np.bincount(thread.label), **more), for_s
+        return Trial([thread], np.array([100.0, 40.0]), 20.0, nothing(rng), **more), for_s
 
     return make
 
@@ -223,7 +236,37 @@ def strictly(for_s: float, **more: float) -> Callable[[Chance], tuple[Trial, flo
 def in_blocks(for_s: float) -> Callable[[Chance], tuple[Trial, float]]:
     def make(rng: Chance) -> tuple[Trial, float]:
         thread = short_calls(rng, for_s, 20e-6, 5e-3)
-        return Trial([thread], np.array([100.0, 40.0]), 20.0, nothing(rng), np.bincount(thread.label)), for_s
+        return Trial([thread], np.array([100.0, 40.0]), 20.0, nothing(rng)), for_s
+
+    return make
+
+
+def drawn(border_s: np.ndarray, power_w: np.ndarray) -> Curve:
+    """What draws these powers between these borders."""
+    level_j = np.append(0.0, np.cumsum(np.diff(border_s) * power_w))
+    return lambda time_s: np.interp(time_s, border_s, level_j)
+
+
+def in_loops(for_s: float, gap_s: float) -> Callable[[Chance], tuple[Trial, float]]:
+    """Blocks of short calls with something between them, which draws what the block does."""
+
+    def make(rng: Chance) -> tuple[Trial, float]:
+        thread = short_calls(rng, for_s, 20e-6, 5e-3, gap_s)
+        power_w = np.where(np.repeat(thread.label[::2], 2) == 0, 100.0, 40.0)
+        return Trial([thread], np.zeros(2), 20.0, drawn(thread.border_s, power_w), seen=1.0), for_s
+
+    return make
+
+
+def cold(for_s: float) -> Callable[[Chance], tuple[Trial, float]]:
+    """Calls of a ms or more that draw 40 W less during their first 0.3 ms."""
+
+    def make(rng: Chance) -> tuple[Trial, float]:
+        thread = blocks(rng, for_s, 2, lambda rng: float(rng.uniform(1e-3, 4e-3)), 1e-3)
+        begins = thread.border_s[:-1][thread.label >= 0]
+        border_s = np.sort(np.concatenate([[0.0], begins, begins + 0.3e-3, thread.border_s[-1:]]))
+        beside = drawn(border_s, np.where(np.arange(len(border_s) - 1) % 2, -40.0, 0.0))
+        return Trial([thread], np.array([100.0, 60.0]), 20.0, beside), for_s
 
     return make
 
@@ -232,8 +275,7 @@ def two_threads(for_s: float) -> Callable[[Chance], tuple[Trial, float]]:
     def make(rng: Chance) -> tuple[Trial, float]:
         first, second = (blocks(rng, for_s, 2, some_ms, 4e-3) for _ in range(2))
         second.label = np.where(second.label >= 0, second.label + 2, -1)
-        calls = np.bincount(np.concatenate([t.label[t.label >= 0] for t in (first, second)]), minlength=4)
-        return Trial([first, second], np.array([60.0, 30.0, 45.0, 30.0]), 20.0, nothing(rng), calls), for_s
+        return Trial([first, second], np.array([60.0, 30.0, 45.0, 30.0]), 20.0, nothing(rng)), for_s
 
     return make
 
@@ -249,11 +291,17 @@ SCENARIOS: dict[str, Callable[[Chance], tuple[Trial, float]]] = {
     "the same, and two powers": one_thread(4, [40.0, 10.0], WAVE, idle_w=70.0),
     "the same, 300 calls": one_thread(4.5, [0.0], WAVE, lambda _: 10e-3, 5e-3, idle_w=70.0),
     "120/20 W every 0.31 ms": one_thread(4, [0.0, 0.0], QUICK, idle_w=70.0),
+    "120/20 W every 0.31 ms, every edge": one_thread(4, [0.0, 0.0], QUICK, idle_w=70.0, seen=1.0),
+    "120/20 W every 2 ms, every edge": one_thread(4, [0.0, 0.0], square(-50, 50, 2e-3), idle_w=70.0, seen=1.0),
     "random walk": one_thread(4, [60.0, 30.0], walk(1.0), idle_w=40.0),
     "alternating every 28 us": strictly(4),
     "the same, edges to 100 us": strictly(4, seen=1.0, bracket_s=100e-6),
     "the same, 29 us off unknown": strictly(4, seen=1.0, late_s=29e-6),
     "20 us in blocks of 5 ms": in_blocks(4),
+    "20 us, 0.3 us between": in_loops(4, 0.3e-6),
+    "40 W less at first": cold(4),
+    "300 labels": one_thread(20, np.linspace(40, 150, 300).tolist(), nothing, part_of_ms, 0.1e-3),
+    "a minute, every edge": one_thread(60, [100.0, 40.0], nothing, part_of_ms, 0.2e-3, seen=1.0),
     "starved sampler": one_thread(4, [100.0, 40.0], nothing, gaps=0.15),
     "starved, random walk": one_thread(4, [60.0, 30.0], walk(1.0), idle_w=40.0, gaps=0.15),
     "two threads": two_threads(4),

@@ -14,11 +14,13 @@ from numpy.typing import NDArray
 from pycarbon import division
 from pycarbon.borders import Rest, by_time, cut
 from pycarbon.ledger import Ledger
+from pycarbon.remedies import QUIETER
 from pycarbon.supply import Measured, Modelled, Supply
 
 Array = NDArray[np.float64]
 Whole = NDArray[np.int64]
 
+FEW_UPDATES = 20
 ALL = 1 - 1e-6
 """A region that ran for so much of a span had all of it."""
 
@@ -168,11 +170,12 @@ def _add_rest(
         sums.best[number] += best
         sums.below[number] += max(best - low, 0.0)
         sums.above[number] += max(high - best, 0.0)
-        if not in_fit[number]:
-            lowest, best, highest = sums.bounds(number)
-            sums.resolved[number] = highest - lowest <= 2 * best
-            sums.remedies[number] = "" if sums.resolved[number] else _too_short(source)
-            sums.attributed[number] = bool((shared & (used_s > 0)).any())
+        sums.attributed[number] |= bool((shared & (used_s > 0)).any())
+        lowest, amount, highest = sums.bounds(number)
+        within = division.within(bool(sums.attributed[number]))
+        if sums.resolved[number] and max(highest - amount, amount - lowest) > within * amount:
+            sums.resolved[number] = False
+            sums.remedies[number] = _why_not(source, float(length_s[used_s > 0].sum()))
 
     group_j = groups.sums(summed(node, row_j, len(ledger.nodes)))
     for number, members in enumerate(groups.members):
@@ -188,8 +191,11 @@ def _add_rest(
     )
 
 
-def _too_short(source: Measured) -> str:
+def _why_not(source: Measured, unseen_s: float) -> str:
+    """Say why what lies in no interval leaves a figure open: it was long, or the run short."""
     period_s = source.timeline.counter_period_ns / 1e9
     if period_s <= 0:
         return f"{source.used.domain} gave too few updates: let it run for longer"
+    if unseen_s > FEW_UPDATES * period_s:
+        return f"{source.used.domain} was not seen closely for {unseen_s:.2g} s around it: {QUIETER}"
     return f"let it run for longer than a few updates of {source.used.domain}, {period_s * 1e3:.3g} ms each"

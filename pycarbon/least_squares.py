@@ -18,6 +18,9 @@ def nnls(gram: Array, right: Array) -> Array:
     gram, right = gram / np.outer(scale, scale), right / scale
     found = np.zeros(count)
     free = np.zeros(count, bool)
+    freely = np.linalg.solve(gram, right) if count else found
+    if freely.min(initial=1.0) > 0:  # mostly: nothing is in the way
+        return freely / scale
     tolerance = 1e-10 * max(float(np.abs(right).max(initial=0.0)), 1e-300)
     for _ in range(3 * count + 10):
         slope = right - gram @ found

@@ -8,26 +8,50 @@ WANTED_WITHIN = 0.1
 """What a remedy aims at: an interval of so much of the figure to either side."""
 
 HOPELESS = 100
-"""A schedule that would need so many times the calls is no good: labels must be told apart by another one."""
+"""What would need so many times the calls is not to be had by more of them."""
 
 
-def remedy(calls: int, time_s: float, relative: float, *, method: str, alike: bool, interval_s: float) -> str:
+TOGETHER = "it ran beside others, whose power nothing tells from its own: let them take turns"
+CROWDED = "more labels ran than can have a power of their own: give those that do the same one name"
+ALTERNATING = "labels alternate faster than the counter: shuffle longer blocks"
+QUIETER = "needs a quieter machine, or a larger --cpu-budget"
+
+
+def remedy(
+    calls: int,
+    time_s: float,
+    relative: float,
+    *,
+    method: str,
+    attributed: bool,
+    alike: bool,
+    crowded: bool,
+    interval_s: float,
+    calls_for_fit: int,
+) -> str:
     """Say it for a region of so many calls, `time_s` in all; its interval is `relative` of its energy to either side.
 
-    `method` is that of the figure; `alike`: the labels are not told apart, however many calls there are. The counter
-    was mostly seen at intervals of `interval_s`.
+    `method` is that of the figure; `alike`: the labels are not told apart, however many calls there are; `crowded`:
+    there are too many of them; `attributed`: threads ran at once. The counter was mostly seen at intervals of
+    `interval_s`, and with `calls_for_fit` calls there would be enough of them for statistics.
     """
     if method == "interpolation" and calls:
         each_s = time_s / calls
         said = f"{calls} call{'s' * (calls != 1)} of {_length(each_s)}, seen at intervals of {_length(interval_s)}"
-        enough = math.ceil(2 * interval_s / WANTED_WITHIN / max(each_s, 1e-9))
-        if enough > calls:
-            return f"{said}: needs about {_round(enough)} calls, or longer ones"
-        return f"{said}: needs a quieter machine, or a larger --cpu-budget"
+        enough = min(math.ceil(2 * interval_s / WANTED_WITHIN / max(each_s, 1e-9)), calls_for_fit)
+        return (
+            f"{said}: needs about {_round(enough)} calls, or longer ones" if enough > calls else f"{said}: {QUIETER}"
+        )
+    if alike or not calls:
+        return TOGETHER if attributed else ALTERNATING
+    if crowded:
+        return CROWDED
     further = (relative / WANTED_WITHIN) ** 2 - 1
-    if alike or further > HOPELESS or not calls:
-        return "labels alternate faster than the counter: shuffle longer blocks"
-    return f"needs about {_round(math.ceil(further * calls))} more calls"
+    return (
+        f"needs about {_round(math.ceil(further * calls))} more calls"
+        if further <= HOPELESS
+        else "needs longer calls"
+    )
 
 
 def _length(length_s: float) -> str:

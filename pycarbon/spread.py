@@ -15,6 +15,9 @@ WINDOWS = (1, 2, 4, 8)
 LOCAL = 64
 """Power that is unsteady for a while only is so in blocks of as many intervals."""
 
+IN_STEP = 1.3
+"""A quick wave keeps step with the counter for a while, so that its parts add up more than chance would have it."""
+
 DRIFT = 0.05
 """Of the square of a slow deviation's energy so much goes to the wrong side of a border: it changes within too."""
 
@@ -48,7 +51,7 @@ class Spread:
         w (1 - w) even of the second. None of it is larger than `most_j` (n,).
         """
         within = share * (1 - share)
-        extra = max(self.fast - self.known, 0.0)
+        extra = IN_STEP * max(self.fast - self.known, 0.0)
         fast = np.minimum(extra * (1.5 - within), (most_j * within) ** 2)
         spread = np.where(within > 0, fast + (self.even * length_s + DRIFT * self.slow * length_s**2) * within, 0.0)
         return self.local * spread
@@ -78,6 +81,8 @@ def spread_of(left_j: Array, length_s: Array, follows: NDArray[np.bool_], least_
     gram = design.T @ design
     parts = nnls(gram + 1e-9 * np.diag(np.diag(gram)), design.T @ np.ones(len(seen)))
     fast, even, slow = max(float(parts[0]), least_j2), float(parts[1]), float(parts[2])
+    single_j2, single_s, single_s2 = moments[0]  # where intervals make up for each other, sums say too little of one
+    fast += max(single_j2 - (fast + even * single_s + slow * single_s2), 0.0)
     expected = fast + even * length_s + slow * length_s**2
     return Spread(fast, even, slow, _local(left_j**2 / expected), least_j2)
 

@@ -19,6 +19,7 @@ LAYERS = [
     "model  emissions  energy  frame  oddities  portable  counters",
     "columns  metadata  supply  design  least_squares  remedies",
     "spread",
+    "powers",
     "division",
     "ledger_frames  borders",
     "runfile  groups",

@@ -155,6 +155,19 @@ def test_what_nobody_saw_widens_the_interval():
     assert anew.regions[0].low_j <= whole.regions[0].energy_j
 
 
+def test_a_run_that_was_hardly_seen_resolves_nothing():
+    # GIVEN a program of which nearly all was not looked at
+    _, _, data = trained()
+    lost(data, 300, len(data.edges[0]) - 300)
+    run = Run(data)
+    check_sums(run)
+    # THEN no label has a figure that may as well be anything
+    for region in run.regions:
+        wide = max(region.high_j - region.energy_j, region.energy_j - region.low_j) if region.resolved else 0.0
+        assert not region.resolved or wide <= 0.25 * region.energy_j
+    assert any("not seen closely" in region.remedy for region in run.regions)
+
+
 @pytest.mark.parametrize("milliseconds", [1.5, 2.6, 5])
 def test_a_run_of_a_few_updates(milliseconds):
     # GIVEN a program that ends before its counter can tell much
