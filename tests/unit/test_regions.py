@@ -8,6 +8,8 @@ import math
 import numpy as np
 import pytest
 from counter_simulator import MILLISECOND
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from region_world import START_NS, Program, as_run, training
 from test_reports import with_regions
 
@@ -119,6 +121,24 @@ def test_borders_of_another_channel_serve():
     truth = sum(program.true_j(world) for world in worlds.values())
     assert {region.method for region in run.regions} == {"fit", "interpolation"}
     assert run.regions[0].energy_j == pytest.approx(truth[:-1].sum(), rel=0.01)
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.integers(600_000, 30_000_000), st.integers(0, 2**40))
+def test_a_counter_that_wraps_gives_the_same_figures(range_raw, start_raw):
+    # GIVEN a program on a counter that never wraps, and on one that does so up to ninety times a second
+    _, _, whole = trained()
+    _, _, wraps = trained()
+    edges = wraps.edges[0]
+    edges["raw"] = (edges["raw"] + start_raw) % (range_raw + 1)
+    edges["flags"][1:][np.diff(edges["raw"].astype(np.int64)) < 0] = Flag.WRAPPED
+    wraps.channels[0] = dataclasses.replace(wraps.channels[0], range_raw=range_raw)
+    # THEN every figure is the same
+    for one, other in zip(Run(whole).regions, Run(wraps).regions, strict=True):
+        assert dataclasses.asdict(other) == {
+            name: pytest.approx(value, rel=1e-9, abs=1e-9) if isinstance(value, float) else value
+            for name, value in dataclasses.asdict(one).items()
+        }
 
 
 def lost(data, first, last):
