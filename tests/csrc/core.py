@@ -42,9 +42,14 @@ HEADERS = (
     "sampler.h",
     "ticks.h",
     "marks.h",
+    "labels.h",
+    "quiet.h",
+    "roster.h",
+    "vitals.h",
     "reducer.h",
 )
 OUR_HEADERS = ("threads.h", "simulated.h")
+TYPES = "typedef int... pid_t; typedef int... off_t; typedef struct { ...; } sigset_t;"
 
 STANDARD = ("-std=c11", "-D_GNU_SOURCE", "-O1", "-g", "-pthread", "-fPIC")
 STRICT = ("-Wall", "-Wextra", "-Werror", "-Wconversion", "-Wshadow", "-Wpedantic")
@@ -65,6 +70,7 @@ def declarations(header: str) -> str:
     text = re.sub(r"^#define[ ]+(\w+)[ ]+\d+u?$", r"enum { \1 = ... };", text, flags=re.MULTILINE)
     text = re.sub(r"^#.*\n", "", text, flags=re.MULTILINE)
     text = re.sub(r"_Static_assert\(.*?\);", "", text, flags=re.DOTALL)
+    text = re.sub(r"\[PATH_MAX\b.*?\]", "[...]", text)
     text = re.sub(r"_Alignas\(\w+\)|\b_Atomic\b", "", text)
     return re.sub(r"(struct \w+ \{[^}]*)\}", r"\1 ...; }", text)
 
@@ -93,7 +99,7 @@ def build() -> Path:
         return module
 
     ffi = cffi.FFI()
-    ffi.cdef("typedef int... pid_t;")
+    ffi.cdef(TYPES)
     for path in headers:
         ffi.cdef(declarations(path.read_text()))
     ffi.set_source(name, "\n".join(f'#include "{path.name}"' for path in headers))

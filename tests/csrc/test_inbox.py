@@ -2,6 +2,7 @@
 
 import itertools
 import os
+import resource
 import struct
 import subprocess
 import sys
@@ -13,12 +14,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from marks_files import ENTER, LEAVE
-from marks_home import CONTINUED, Home, Reducer
+from marks_home import CONTINUED, Home, Reducer, to_ticks
 
 MS = 10**6
 SLACK_NS = 50_000
 NAMES = ["a", "b"]
-HEAD, DROPPED, CLOSED_STATE = 64, 72, 80
+OPENED, HEAD, DROPPED, CLOSED_STATE = 56, 64, 72, 80
 
 
 @pytest.fixture
@@ -258,7 +259,86 @@ def test_labels_that_were_never_written_have_their_number(home: Home) -> None:
         home.ring(0, [(t, ENTER, 9), (t + MS, LEAVE, 9), (t + 2 * MS, ENTER, 0), (t + 3 * MS, LEAVE, 0)])
         reducer.stop(t + 10 * MS)
         assert set(reducer.paths()) == {("(label 9)",), ("(other labels)",)}
-        assert reducer.counts["other_label"] > 0
+        assert (reducer.counts["unnamed"], reducer.counts["other_label"]) == (2, 2)
+
+
+def test_labels_beyond_those_of_a_run_are_counted(tmp_path: Path) -> None:
+    with Reducer(tmp_path) as reducer:
+        t = start_ns()
+        for process, name in enumerate("xy", 1):
+            home = Home(tmp_path, [f"{name}{i}" for i in range(1, 10_001)], process=process)
+            home.ring(
+                0, [(t, ENTER, 10_000), (t + MS, LEAVE, 10_000), (t + 2 * MS, ENTER, 1), (t + 3 * MS, LEAVE, 1)]
+            )
+        reducer.stop(t + 10 * MS)
+        names = {name for (name,) in reducer.paths()}
+        assert reducer.counts["other_label"] == 2 and "(other labels)" in names and len(names) == 4
+
+
+def test_a_program_that_replaces_another_ends_its_regions(tmp_path: Path) -> None:
+    with Reducer(tmp_path) as reducer:
+        # GIVEN a process within a region, in which another program begins, with regions of its own
+        t, rings = start_ns(), []
+        for name, began_ns in ((1, t), (2, t + 20 * MS)):
+            rings.append(Home(tmp_path, NAMES, name).ring(0, [(began_ns + 5 * MS, ENTER, len(rings) + 1)]))
+            poke(rings[-1], OPENED, "<Q", to_ticks(began_ns))
+            # WHEN they are found
+            reducer.passes(began_ns + 10 * MS)
+        # THEN the first ended where the other began, and that goes on
+        reducer.passes(t + 40 * MS)
+        assert [ring.exists() for ring in rings] == [False, True]
+        reducer.stop(t + 55 * MS)
+        reducer.slices()
+        assert {path: round(ns / MS) for _, path, ns, _, _ in reducer.rows()} == {("a",): 15, ("b",): 30}
+        assert (reducer.counts["killed_inside"], reducer.counts["open_at_end"]) == (1, 1)
+
+
+@pytest.mark.parametrize("free", [0, 1])
+def test_a_thread_is_not_lost_for_want_of_a_descriptor(free: int, home: Home) -> None:
+    with Reducer(home.path) as reducer:
+        # GIVEN a recorder that can open no more than the folder, or not even that
+        t, lowest = start_ns(), os.dup(0)
+        os.close(lowest)
+        home.ring(0, [(t, ENTER, 1), (t + MS, LEAVE, 1)])
+        soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (lowest + free, hard))
+        reducer.passes(t + 5 * MS)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+        # WHEN it can again THEN the thread is there
+        reducer.passes(t + 10 * MS)
+        assert (reducer.counts["marks"], reducer.counts["bad_rings"]) == (2, 0) and reducer.paths() == [("a",)]
+
+
+def test_a_thread_is_found_where_times_of_folders_are_whole_seconds(home: Home) -> None:
+    with Reducer(home.path) as reducer:
+        # GIVEN a folder that was looked through a moment after it changed
+        whole_ns = 0
+        while time.time_ns() - whole_ns > 2 * 10**9:  # again, where the machine stood still meanwhile
+            whole_ns = (time.time_ns() - 60 * MS) // 10**9 * 10**9
+            os.utime(home.path, ns=(whole_ns, whole_ns))
+            reducer.passes(start_ns())
+        # WHEN a thread comes in the same second
+        t = start_ns()
+        home.ring(0, [(t, ENTER, 1)])
+        os.utime(home.path, ns=(whole_ns, whole_ns))
+        # THEN it is found
+        reducer.passes(t + 10 * MS)
+        assert reducer.counts["threads"] == 1
+
+
+def test_the_last_look_believes_no_time_of_a_folder(home: Home) -> None:
+    with Reducer(home.path) as reducer:
+        # GIVEN a folder that was looked through long after it changed
+        ago_ns = time.time_ns() - 10**10
+        os.utime(home.path, ns=(ago_ns, ago_ns))
+        t = start_ns()
+        reducer.passes(t)
+        # WHEN a thread comes, and its time says nothing of that
+        home.ring(0, [(t, ENTER, 1)])
+        os.utime(home.path, ns=(ago_ns, ago_ns))
+        # THEN it is found in the end
+        reducer.stop(t + 10 * MS)
+        assert (reducer.counts["threads"], reducer.counts["open_at_end"]) == (1, 1)
 
 
 BAD = {
@@ -311,6 +391,8 @@ def test_a_folder_of_other_things_is_no_home(tmp_path: Path) -> None:
     (tmp_path / f"marks-{2:016x}-0-0").mkdir()
     os.mkfifo(tmp_path / f"marks-{3:016x}-0-0")
     (tmp_path / f"marks-{4:016x}-0-0").symlink_to("/dev/zero")
+    (tmp_path / f"lost-{5:016x}-0").touch()
     with Reducer(tmp_path) as reducer:
         reducer.stop(time.monotonic_ns() + MS)
-        assert reducer.counts["threads"] == 0 and reducer.counts["bad_rings"] == 3
+        counts = reducer.counts
+        assert (counts["threads"], counts["bad_rings"], counts["ringless"]) == (0, 3, 1)

@@ -1,14 +1,19 @@
 """The writer of marks: what a thread says is in its ring, whole and in order, whatever happens around it."""
 
+import fcntl
 import itertools
 import os
+import resource
+import signal
 import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import marks_files
 import pytest
 from core import ffi, lib
+from handles import open_files, wait_until
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from marks_files import CONTINUED, ENDED, ENTER, LEAVE, OPEN, RESUME, TICK
@@ -22,14 +27,33 @@ def label(name: str) -> int:
     return lib.pc_marks_label(text, len(text))
 
 
+@contextmanager
+def attached(home: Path) -> Iterator[Path]:
+    """A home for a while, and then this thread's rings there are ended."""
+    number = lib.pc_marks_attach(os.fsencode(home))
+    assert number >= 0
+    try:
+        yield home
+    finally:
+        lib.pc_marks_detach(number)
+        lib.pc_marks_put(ENTER, 0)
+
+
+@contextmanager
+def limited(kind: int, most: int) -> Iterator[None]:
+    soft, hard = resource.getrlimit(kind)
+    resource.setrlimit(kind, (most, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(kind, (soft, hard))
+
+
 @pytest.fixture
 def home(tmp_path: Path) -> Iterator[Path]:
     """The home of a live run to which this process's marks go."""
-    number = lib.pc_marks_attach(os.fsencode(tmp_path))
-    assert number >= 0
-    yield tmp_path
-    lib.pc_marks_detach(number)
-    lib.pc_marks_put(ENTER, 0)  # this thread ends its rings
+    with attached(tmp_path):
+        yield tmp_path
 
 
 def test_what_is_marked_is_there_in_order(home: Path) -> None:
@@ -207,3 +231,102 @@ def test_the_largest_ring_drops_what_nobody_reads(home: Path) -> None:
     rings = marks_files.rings(home)
     assert len(rings) == 5 and rings[-1].dropped == 5 and rings[-1].state == OPEN
     assert len(rings[-1].words) == 1 << 22
+
+
+def names(home: Path, kind: str) -> list[str]:
+    return sorted(path.name for path in home.glob(f"{kind}-*"))
+
+
+@pytest.mark.parametrize(
+    ("kind", "most"), [(resource.RLIMIT_NOFILE, 0), (resource.RLIMIT_FSIZE, 16_384)], ids=["descriptor", "room"]
+)
+def test_without_a_ring_marks_are_counted_until_there_is_one(kind: int, most: int, home: Path) -> None:
+    # GIVEN a thread for which no ring can be made
+    step, count = label("counted"), 0
+    with limited(kind, most):
+        for _ in range(5):
+            lib.pc_marks_put(ENTER, step)
+            count += 1
+    # THEN that is to be seen, and nothing else of it
+    [lost] = names(home, "lost")
+    assert names(home, "marks") == [] == list(home.glob(".*")) and (home / lost).stat().st_size == 0
+
+    def has_ring() -> bool:
+        nonlocal count
+        lib.pc_marks_put(LEAVE, step)
+        count += 1
+        return bool(names(home, "marks"))
+
+    # WHEN one can be made again THEN it says how many marks there were before it
+    wait_until(has_ring, "a ring is made")
+    [ring] = marks_files.rings(home)
+    assert names(home, "lost") == [] and ring.number == 0 and lost == f"lost-{ring.process}-{ring.thread}"
+    assert ring.dropped >= 5 and ring.dropped + len(ring.words) == count
+
+
+def test_a_full_ring_that_cannot_go_on_drops_what_nobody_reads(home: Path) -> None:
+    # GIVEN a thread whose next ring cannot be made
+    step = label("cannot go on")
+    lib.pc_marks_put(ENTER, step)
+    with limited(resource.RLIMIT_FSIZE, 40_960):
+        for _ in range(FIRST_CAPACITY + 6):
+            lib.pc_marks_put(TICK, step)
+        # THEN its ring keeps the beginning, and counts the rest
+        [ring] = marks_files.rings(home)
+        assert (len(ring.words), ring.dropped, ring.state) == (FIRST_CAPACITY, 7, OPEN)
+        assert names(home, "lost") == [] == list(home.glob(".*"))
+
+    def has_next() -> bool:
+        lib.pc_marks_put(TICK, step)
+        return len(names(home, "marks")) == 2
+
+    # WHEN it can be made THEN the thread goes on there, and nothing is counted twice
+    wait_until(has_next, "the next ring is made")
+    first, second = marks_files.rings(home)
+    assert first.state == CONTINUED and first.dropped >= 7 and (second.dropped, len(second.words)) == (0, 1)
+
+
+@pytest.mark.parametrize("locked", [False, True], ids=["dead", "live"])
+def test_a_home_gets_rings_while_its_recorder_lives(locked: bool, tmp_path: Path) -> None:
+    # GIVEN a home whose run file its recorder made, and may still hold
+    folder = tmp_path / "marks-of-a-run"
+    folder.mkdir()
+    with (tmp_path / "run.pcr").open("wb") as run:
+        if locked:
+            fcntl.flock(run, fcntl.LOCK_EX)
+        with attached(folder):
+            # WHEN threads mark
+            threads = [threading.Thread(target=lib.pc_marks_put, args=(ENTER, label("late"))) for _ in range(3)]
+            for thread in threads:
+                thread.start()
+                thread.join()
+            # THEN they have rings as long as there is somebody to read them
+            assert len(names(folder, "marks")) == (3 if locked else 0) and names(folder, "lost") == []
+
+
+def test_no_descriptor_stays_open(home: Path) -> None:
+    before = open_files()
+    for i in range(3):
+        lib.pc_marks_put(ENTER, label(f"closed {i}"))
+        assert open_files() == before
+    for _ in range(FIRST_CAPACITY):
+        lib.pc_marks_put(TICK, label("closed 0"))
+    assert len(marks_files.rings(home)) == 2 and open_files() == before
+
+
+def test_a_thread_notices_nothing_of_its_marks(home: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
+    # GIVEN a thread with a mask and an error, whose marks also go where no ring can be made
+    gone = tmp_path_factory.mktemp("gone")
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGUSR2])
+    try:
+        with attached(gone):
+            gone.rmdir()
+            mask, ffi.errno = signal.pthread_sigmask(signal.SIG_BLOCK, []), 77
+            # WHEN it names and marks, until its ring is full THEN both stay
+            for i in range(FIRST_CAPACITY + 1):
+                lib.pc_marks_put(TICK, label(f"noticed {next(NAMES)}") if i < 3 else 1)
+                assert ffi.errno == 77
+            assert signal.pthread_sigmask(signal.SIG_BLOCK, []) == mask
+            assert len(marks_files.rings(home)) == 2
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)

@@ -4,6 +4,7 @@ import asyncio
 import copy
 import os
 import pickle
+import resource
 import sys
 import threading
 from collections.abc import Iterator
@@ -19,6 +20,8 @@ from pycarbon import _marks, marking, unmarked
 sys.path.append(str(Path(__file__).parents[1] / "csrc"))
 import marks_files
 from marks_files import ENTER, LEAVE, RESUME, TICK
+
+DESCRIPTORS = Path("/proc/self/fd")
 
 
 @pytest.fixture
@@ -242,6 +245,28 @@ def test_a_forked_child_marks_for_itself(home: Path) -> None:
             os._exit(0)
         os.waitpid(child, 0)
     assert [kind for kind, _ in said(home)] == [ENTER, LEAVE]
+
+
+def test_a_region_keeps_no_descriptor(home: Path) -> None:
+    before = len(list(DESCRIPTORS.iterdir()))
+    for name in ("first", "second"):
+        with pycarbon.region(f"no descriptor {name}"):
+            assert len(list(DESCRIPTORS.iterdir())) == before
+    assert len(said(home)) == 4 and len(list(DESCRIPTORS.iterdir())) == before
+
+
+def test_without_descriptors_a_region_says_that_it_is_not_heard(home: Path) -> None:
+    # GIVEN a program that has none left
+    step = pycarbon.region("not heard")
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (0, hard))
+    # WHEN it marks THEN that is all that is to be seen of it
+    try:
+        with step:
+            pass
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    assert [path.name.split("-")[0] for path in home.iterdir()] == ["lost"]
 
 
 def test_the_header_is_where_get_include_says() -> None:

@@ -4,10 +4,12 @@ import os
 import time
 from pathlib import Path
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 import pycarbon
+from pycarbon import _marks
 from pycarbon.feeds import Sampling
 from pycarbon.frame import LEDGER_NAMES
 from pycarbon.ledger_frames import LedgerReader
@@ -57,3 +59,41 @@ def test_without_regions_there_is_nothing_to_write(tmp_path: Path) -> None:
     assert str(tmp_path) not in os.environ.get(LIVE, "")
     reducing.stop(time.monotonic_ns())
     assert list(reducing.drain()) == [] and reducing.counts == {}
+
+
+def test_each_run_has_a_folder_for_marks_of_its_own(tmp_path: Path) -> None:
+    folders = [Reducing(tmp_path, Path("/proc"), [], [], Sampling()).home for _ in range(3)]
+    assert len(set(folders)) == 3 and all(folder.parent == tmp_path and folder.is_dir() for folder in folders)
+
+
+def test_beyond_the_most_homes_a_recording_says_so(tmp_path: Path) -> None:
+    # GIVEN a process that is recorded as often as can be
+    before = os.environ.get(LIVE)
+    others = [tmp_path / str(i) for i in range(4)]
+    for other in others:
+        other.mkdir()
+    numbers = [_marks.attach(other) for other in others]
+    try:
+        # WHEN one more begins THEN it has no regions, and nobody is told of it
+        reducing = Reducing(tmp_path, Path("/proc"), [], [], Sampling())
+        with pytest.raises(OSError, match="too many other recordings"):
+            reducing.start(here=True)
+        assert os.environ.get(LIVE) == before
+        reducing.stop(time.monotonic_ns())
+        assert list(reducing.drain()) == [] and reducing.counts == {}
+    finally:
+        for number in numbers:
+            _marks.detach(number)
+    # AND once there is room it can
+    reducing = Reducing(tmp_path, Path("/proc"), [], [], Sampling())
+    reducing.start(here=True)
+    reducing.stop(time.monotonic_ns())
+
+
+def test_threads_without_a_ring_are_counted_even_where_no_region_came(tmp_path: Path) -> None:
+    reducing = Reducing(tmp_path, Path("/proc"), [], [], Sampling())
+    reducing.start(here=False)
+    for thread in range(2):
+        (reducing.home / f"lost-{7:016x}-{thread}").touch()
+    reducing.stop(time.monotonic_ns())
+    assert list(reducing.drain()) == [] and reducing.counts["ringless"] == 2
