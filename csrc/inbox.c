@@ -142,16 +142,26 @@ static struct pc_inbox_process *process_of(struct pc_inbox *inbox, uint64_t name
     return process;
 }
 
+static void replace(struct pc_inbox_process *process, uint64_t ticks)
+{
+    if (process->replaced_ticks == 0 || (int64_t)(ticks - process->replaced_ticks) < 0)
+        process->replaced_ticks = ticks;
+    process->life.over = true;
+}
+
 static void know_pid(struct pc_inbox *inbox, struct pc_inbox_process *process, const struct pc_marks_header *header)
 {
     if (process->life.pid != 0 || header->pid <= 0 || header->pid_namespace != inbox->pid_namespace)
         return;
-    for (size_t i = 0; i < inbox->process_count; i++) {
+    process->opened_ticks = header->opened_ticks;
+    for (size_t i = 0; i < inbox->process_count; i++) { /* a folder lists its files in any order */
         struct pc_inbox_process *other = inbox->processes[i];
-        if (other->life.pid == header->pid && !other->life.over) {
-            other->life.over = true;
-            other->replaced_ticks = header->opened_ticks;
-        }
+        if (other->life.pid != header->pid || (other->life.over && other->replaced_ticks == 0))
+            continue;
+        if ((int64_t)(process->opened_ticks - other->opened_ticks) >= 0)
+            replace(other, process->opened_ticks);
+        else
+            replace(process, other->opened_ticks);
     }
     pc_life_begin(&inbox->vitals, &process->life, header->pid);
 }

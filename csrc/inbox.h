@@ -22,6 +22,7 @@
 struct pc_inbox_process {
     uint64_t process; /* PROCESS of its files' names */
     struct pc_life life;
+    uint64_t opened_ticks;   /* of the ring that told its pid */
     uint64_t replaced_ticks; /* when another program began in the same process (exec), with regions of its own */
     uint32_t threads, inside; /* that have not ended; of those, how many are within a region */
     off_t labels_read;

@@ -21,7 +21,8 @@
 struct home {
     uint32_t uses;     /* 0: free */
     uint64_t identity; /* never used twice */
-    struct pc_roster roster; /* its process is our PROCESS there; 0: we have written nothing yet */
+    uint64_t process;  /* our PROCESS there; 0: none yet */
+    struct pc_roster roster; /* its process is 0 until a ring is there: nobody reads it before */
     char path[PC_HOME_MOST_BYTES];
 };
 
@@ -76,6 +77,12 @@ static void end_writer(void *argument)
     free(writer);
 }
 
+static void forget_what_was_written(struct home *home)
+{
+    home->process = 0;
+    home->roster = (struct pc_roster){0};
+}
+
 static void before_fork(void)
 {
     pthread_mutex_lock(&mutex);
@@ -99,7 +106,7 @@ static void after_fork_in_child(void)
     }
     threads = mine != NULL;
     for (size_t i = 0; i < PC_MARKS_MOST_HOMES; i++)
-        homes[i].roster = (struct pc_roster){0};
+        forget_what_was_written(&homes[i]);
     atomic_fetch_add_explicit(&generation, 1, memory_order_release);
     pthread_mutex_unlock(&mutex);
 }
@@ -123,21 +130,6 @@ __attribute__((destructor)) static void end_program(void)
     }
 }
 
-/* Under the mutex: writes our labels where the home has none of ours yet. */
-static struct pc_stream *open_stream(struct home *home, uint32_t thread)
-{
-    struct pc_stream *stream = calloc(1, sizeof *stream);
-    if (stream == NULL)
-        return NULL;
-    stream->home = home->identity;
-    if (home->roster.process == 0)
-        home->roster.process = random_number();
-    pc_roster_write(&home->roster, home->path, &labels);
-    pc_stream_begin(stream, home->path, home->roster.process, thread, ticks_source);
-    pc_stream_open(stream); /* before the time is read: the first region does not pay for it */
-    return stream;
-}
-
 static struct home *home_of(uint64_t identity)
 {
     for (size_t i = 0; i < PC_MARKS_MOST_HOMES; i++) {
@@ -158,6 +150,40 @@ static void leave(const struct pc_quiet *quiet)
 {
     pthread_mutex_unlock(&mutex);
     pc_quiet_end(quiet);
+}
+
+/* Under the mutex, once a ring of ours is there. */
+static void write_labels(struct home *home)
+{
+    home->roster.process = home->process;
+    pc_roster_write(&home->roster, home->path, &labels);
+}
+
+static struct pc_stream *open_stream(struct home *home, uint32_t thread)
+{
+    struct pc_stream *stream = calloc(1, sizeof *stream);
+    if (stream == NULL)
+        return NULL;
+    stream->home = home->identity;
+    if (home->process == 0)
+        home->process = random_number();
+    pc_stream_begin(stream, home->path, home->process, thread, ticks_source);
+    if (pc_stream_open(stream)) /* before the time is read: the first region does not pay for it */
+        write_labels(home);
+    return stream;
+}
+
+/* Tries again where no ring could be made at once. */
+static void open_late(struct pc_stream *stream)
+{
+    if (!pc_stream_open(stream))
+        return;
+    struct pc_quiet quiet;
+    enter(&quiet);
+    struct home *home = home_of(stream->home);
+    if (home != NULL)
+        write_labels(home);
+    leave(&quiet);
 }
 
 /* Brings the thread's streams in line with the homes there are now; NULL without memory. */
@@ -209,8 +235,11 @@ void pc_marks_put(enum pc_mark_kind kind, uint32_t label)
             return;
     }
     uint64_t word = pc_mark_word(pc_ticks_now(ticks_source), kind, label);
-    for (size_t i = 0; i < writer->stream_count; i++)
+    for (size_t i = 0; i < writer->stream_count; i++) {
+        if (writer->streams[i]->header == NULL)
+            open_late(writer->streams[i]);
         pc_stream_put(writer->streams[i], word);
+    }
 }
 
 uint32_t pc_marks_label(const char *name, size_t length)
@@ -253,7 +282,7 @@ static int attach(const char *path)
     struct home *home = &homes[free_home];
     home->uses = 1;
     home->identity = ++identities;
-    home->roster = (struct pc_roster){0};
+    forget_what_was_written(home);
     memcpy(home->path, path, length + 1);
     atomic_fetch_add_explicit(&generation, 1, memory_order_release);
     atomic_fetch_add_explicit(&pc_marks_attached, 1, memory_order_relaxed);
@@ -275,7 +304,7 @@ void pc_marks_detach(int number)
     enter(&quiet);
     struct home *home = number >= 0 && number < PC_MARKS_MOST_HOMES ? &homes[number] : NULL;
     if (home != NULL && home->uses > 0 && --home->uses == 0) {
-        home->roster = (struct pc_roster){0};
+        forget_what_was_written(home);
         atomic_fetch_add_explicit(&generation, 1, memory_order_release);
         atomic_fetch_sub_explicit(&pc_marks_attached, 1, memory_order_relaxed);
     }

@@ -64,7 +64,10 @@ int64_t pc_ticks_line_move(struct pc_ticks_line *line, struct pc_ticks_anchor an
     if (apart == 0)
         return 0;
     int64_t error_ns = line->slope_q32 == 0 ? 0 : pc_ticks_line_ns(line, apart) - anchor.monotonic_ns;
-    if (error_ns > JUMP_NS || error_ns < -JUMP_NS) {
+    bool is_jump = error_ns > JUMP_NS || error_ns < -JUMP_NS;
+    /* where the line only just began, it is the slope that is off; where it has none, it cannot tell */
+    bool is_new = line->to_ticks == line->from_ticks;
+    if ((is_jump && !is_new) || (apart < 0 && (is_jump || line->slope_q32 == 0))) {
         int64_t slope_q32 = line->slope_q32;
         pc_ticks_line_begin(line, anchor);
         line->slope_q32 = slope_q32;

@@ -76,7 +76,8 @@ void pc_ticks_line_begin(struct pc_ticks_line *line, struct pc_ticks_anchor anch
 
 /*
  * Moves on to a further anchor; gives by how much the line had missed it, with its uncertainty.  After a machine slept
- * the counter may have stood still, gone on, or begun anew: then the line begins there, with the slope it had.
+ * the counter may have stood still, gone on, or begun anew: then the line begins there, with the slope it had.  A slope
+ * that was taken over such a time, or from an anchor that was far off, is found out at the third anchor after it.
  */
 int64_t pc_ticks_line_move(struct pc_ticks_line *line, struct pc_ticks_anchor anchor);
 

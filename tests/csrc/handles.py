@@ -2,6 +2,7 @@
 
 import errno
 import os
+import resource
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -35,6 +36,17 @@ class FakeClock:
     now_ns = property(lambda self: self.clock.now_ns, lambda self, ns: setattr(self.clock, "now_ns", ns))
     reading_ns = property(lambda self: self.clock.reading_ns, lambda self, ns: setattr(self.clock, "reading_ns", ns))
     asleep_ns = property(lambda self: self.clock.asleep_ns, lambda self, ns: setattr(self.clock, "asleep_ns", ns))
+
+
+@contextmanager
+def limited(kind: int, most: int) -> Iterator[None]:
+    """Lower one of this process's limits for a while."""
+    soft, hard = resource.getrlimit(kind)
+    resource.setrlimit(kind, (most, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(kind, (soft, hard))
 
 
 def c_path(path: Path | None) -> Any:

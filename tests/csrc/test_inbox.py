@@ -275,16 +275,17 @@ def test_labels_beyond_those_of_a_run_are_counted(tmp_path: Path) -> None:
         assert reducer.counts["other_label"] == 2 and "(other labels)" in names and len(names) == 4
 
 
-def test_a_program_that_replaces_another_ends_its_regions(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("at_once", "names"), [(False, (1, 2)), (True, (1, 2)), (True, (2, 1))])
+def test_a_program_that_replaces_another(at_once: bool, names: tuple[int, int], tmp_path: Path) -> None:
     with Reducer(tmp_path) as reducer:
         # GIVEN a process within a region, in which another program begins, with regions of its own
         t, rings = start_ns(), []
-        for name, began_ns in ((1, t), (2, t + 20 * MS)):
+        for name, began_ns in zip(names, (t, t + 20 * MS), strict=True):
             rings.append(Home(tmp_path, NAMES, name).ring(0, [(began_ns + 5 * MS, ENTER, len(rings) + 1)]))
             poke(rings[-1], OPENED, "<Q", to_ticks(began_ns))
-            # WHEN they are found
-            reducer.passes(began_ns + 10 * MS)
-        # THEN the first ended where the other began, and that goes on
+            if not at_once:
+                reducer.passes(began_ns + 10 * MS)
+        # WHEN they are found THEN the first ended where the other began, and that goes on
         reducer.passes(t + 40 * MS)
         assert [ring.exists() for ring in rings] == [False, True]
         reducer.stop(t + 55 * MS)

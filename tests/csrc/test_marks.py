@@ -13,7 +13,7 @@ from pathlib import Path
 import marks_files
 import pytest
 from core import ffi, lib
-from handles import open_files, wait_until
+from handles import limited, open_files, wait_until
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from marks_files import CONTINUED, ENDED, ENTER, LEAVE, OPEN, RESUME, TICK
@@ -37,16 +37,6 @@ def attached(home: Path) -> Iterator[Path]:
     finally:
         lib.pc_marks_detach(number)
         lib.pc_marks_put(ENTER, 0)
-
-
-@contextmanager
-def limited(kind: int, most: int) -> Iterator[None]:
-    soft, hard = resource.getrlimit(kind)
-    resource.setrlimit(kind, (most, hard))
-    try:
-        yield
-    finally:
-        resource.setrlimit(kind, (soft, hard))
 
 
 @pytest.fixture
@@ -262,6 +252,7 @@ def test_without_a_ring_marks_are_counted_until_there_is_one(kind: int, most: in
     [ring] = marks_files.rings(home)
     assert names(home, "lost") == [] and ring.number == 0 and lost == f"lost-{ring.process}-{ring.thread}"
     assert ring.dropped >= 5 and ring.dropped + len(ring.words) == count
+    assert marks_files.labels(home, ring.process)[step] == "counted"
 
 
 def test_a_full_ring_that_cannot_go_on_drops_what_nobody_reads(home: Path) -> None:
@@ -302,6 +293,9 @@ def test_a_home_gets_rings_while_its_recorder_lives(locked: bool, tmp_path: Path
                 thread.join()
             # THEN they have rings as long as there is somebody to read them
             assert len(names(folder, "marks")) == (3 if locked else 0) and names(folder, "lost") == []
+            # AND a new name is written for nobody else
+            label(f"later, {locked}")
+            assert len(names(folder, "labels")) == (1 if locked else 0)
 
 
 def test_no_descriptor_stays_open(home: Path) -> None:

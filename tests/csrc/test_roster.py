@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from core import ffi, lib
-from handles import open_files
+from handles import limited, open_files
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -52,16 +52,6 @@ class Roster:
             assert offset <= len(data), "a record is torn"
             found.append(data[offset - length : offset])
         return found
-
-
-@contextmanager
-def limited(kind: int, most: int) -> Iterator[None]:
-    soft, hard = resource.getrlimit(kind)
-    resource.setrlimit(kind, (most, hard))
-    try:
-        yield
-    finally:
-        resource.setrlimit(kind, (soft, hard))
 
 
 @contextmanager

@@ -147,6 +147,28 @@ def test_an_anchor_a_little_behind_changes_nothing(counter: Counter, behind_ns: 
     assert bytes(ffi.buffer(line)) == before and line.to_ns == ahead_ns
 
 
+TROUBLES = st.lists(st.tuples(PASSES, st.integers(-HOUR_NS, HOUR_NS), st.integers(-50 * MS, 50 * MS)), max_size=6)
+
+
+@given(COUNTERS, TROUBLES, PASSES)
+def test_whatever_came_before_a_few_anchors_put_it_right(
+    counter: Counter, troubles: list[tuple[int, int, int]], pass_ns: int
+) -> None:
+    # GIVEN a line that began among jumps, and anchors far off
+    line = begun(counter)
+    for after_ns, jump_ns, off_ns in troubles:
+        counter.after(after_ns)
+        counter.jump(jump_ns * counter.rate_mhz // 1000)
+        lib.pc_ticks_line_move(line, counter.anchor(off_ns))
+    # WHEN there are anchors of one rate
+    for _ in range(5):
+        counter.after(pass_ns)
+        lib.pc_ticks_line_move(line, counter.anchor())
+    # THEN the line misses the next by no jump
+    counter.after(pass_ns)
+    assert abs(time_ns(line, counter.ticks) - counter.time_ns) <= JUMP_NS
+
+
 def test_the_same_anchor_twice_is_one() -> None:
     counter = Counter(2000, 10**12, 10**12)
     line = settled(counter)

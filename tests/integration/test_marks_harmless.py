@@ -231,18 +231,20 @@ def test_a_program_that_closes_all_descriptors_has_its_files_for_itself(
 ROUNDS = (
     "a = pycarbon.region('in every round')\n"
     "while True:\n"
-    "    for _ in range(20):\n"
+    "    for _ in range(5):\n"
     "        thread = threading.Thread(target=a.mark)\n"
     "        thread.start(); thread.join()\n"
+    "    if os.fork() == 0:\n        a.mark()\n        os._exit(0)\n"
+    "    os.wait()\n"
     "    with open('rounds', 'ab') as file: file.write(b'.')\n"
 )
-"""A program whose threads live for one mark each; how many rounds of them there were is the size of a file."""
+"""A program whose threads and children live for one mark each; the size of a file is how many rounds there were."""
 
 
 AWAIT_ROUNDS = (
     "def rounds(): return os.path.exists('rounds') and os.path.getsize('rounds')\n"
     "before = rounds()\n"
-    "while rounds() < before + 5: time.sleep(.001)\n"
+    "while rounds() < before + 3: time.sleep(.001)\n"
 )
 """What another program does until there were some more."""
 
@@ -255,7 +257,7 @@ def wait_for_rounds(folder: Path, count: int) -> None:
 
 
 def test_nothing_more_is_written_for_a_recorder_that_was_killed(emulator: PowercapEmulator, tmp_path: Path) -> None:
-    # GIVEN a program with ever new threads
+    # GIVEN a program with ever new threads and processes
     command = script(tmp_path, "program.py", ROUNDS)
     options = ["--root", str(emulator.root)]
     with started(pycarbon_run(*command, output=tmp_path / "a.pcr", options=options)) as recorder:
@@ -267,7 +269,7 @@ def test_nothing_more_is_written_for_a_recorder_that_was_killed(emulator: Powerc
             recorder.wait()
             wait_for_rounds(tmp_path, 2)
             before = sorted((tmp_path / "a.pcr.live").rglob("*"))
-            # THEN its home no longer grows, however many threads there are
+            # THEN its home no longer grows, however many there are
             wait_for_rounds(tmp_path, 5)
             assert sorted((tmp_path / "a.pcr.live").rglob("*")) == before != []
         finally:
