@@ -212,6 +212,7 @@ def test_a_forked_child_writes_into_a_ring_of_its_own(before: int) -> None:
         lib.pc_marks_put(ENTER, 0)
 
 
+@pytest.mark.lengthy
 def test_the_largest_ring_drops_what_nobody_reads(home: Path) -> None:
     flood = label("flood")
     total = sum((1 << 12, 1 << 15, 1 << 18, 1 << 20, 1 << 22))

@@ -52,6 +52,7 @@ def test_a_period_is_found_within_forty_periods(period_ms, seed):
     seed=st.integers(0, 2**32),
 )
 @settings(deadline=None, max_examples=60)
+@pytest.mark.lengthy
 def test_once_locked_nearly_all_looks_meet(period_ns, jitter, bounded, drift_ppm, dropped, thorough, seed):
     # GIVEN a grid with a jitter of at most 20 us and 2 % of the period, and wake-ups late by at most 60 us
     rng = random.Random(seed)
@@ -164,6 +165,7 @@ def test_a_period_too_short_to_be_followed_does_not_take_a_cpu(period_us):
     assert reader.until(900 * MS) <= 0.06 * 800_000
 
 
+@pytest.mark.lengthy
 @pytest.mark.parametrize("mean_ms", [0.2, 0.5, 1, 3, 10, 40])
 @pytest.mark.parametrize("seed", range(2))
 def test_changes_that_follow_no_period_do_not_take_a_cpu(mean_ms, seed):

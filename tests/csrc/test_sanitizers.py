@@ -74,7 +74,13 @@ def run_suite(flavour: str, tests: Sequence[str], csrc: Path = CSRC) -> tuple[in
     launcher = (fixed_addresses() or ()) if flavour == "tsan" else ()
     # A sanitizer writes its report to standard error, and may end the process there and then: nothing is captured.
     command = [*launcher, sys.executable, "-u", "-m", "pytest", "-x", "--capture=no", "-p", "no:cacheprovider"]
-    command += ["--hypothesis-profile=sanitizer", f"--ignore={__file__}", *(str(HERE / test) for test in tests)]
+    command += [
+        "-m",
+        "not lengthy",
+        "--hypothesis-profile=sanitizer",
+        f"--ignore={__file__}",
+        *(str(HERE / test) for test in tests),
+    ]
     # What it leaves behind when it is ended is ours to remove.
     with tempfile.TemporaryDirectory(prefix="pycarbon-test-", dir=RAM if RAM.is_dir() else None) as folder:
         done = subprocess.run(
