@@ -145,9 +145,9 @@ def _present(interval: Indices, part: Array) -> tuple[Indices, Array]:
 def columns_of(intervals: Intervals, node_label: Indices) -> Indices:
     """Give each node's column: that of its label, or one for all labels that ran too little."""
     labels = int(node_label.max(initial=-1)) + 1
-    ran_s = summed(node_label[intervals.row_node], intervals.row_time_s, labels)
     if labels <= MOST_LABELS:
         return node_label
+    ran_s = summed(node_label[intervals.row_node], intervals.row_time_s, labels)
     column = np.full(labels, MOST_LABELS - 1)
     column[np.argsort(-ran_s, kind="stable")[: MOST_LABELS - 1]] = np.arange(MOST_LABELS - 1)
     return column[node_label]
@@ -185,12 +185,15 @@ def design(intervals: Intervals, node_label: Indices) -> Design:
         busy_s = np.maximum(summed(interval, weight_s, count), length_s)
         own_s, part = cpu_s, weight_s / busy_s[interval]
         shared_s = part * length_s[interval]
+        filled = summed(interval, part, count)
     else:
         # Borders are rounded to ns: what ran may seem longer than the interval.
-        fits = length_s / np.maximum(covered_s, length_s)
-        own_s = time_s * fits[interval]
-        shared_s, part = np.zeros(len(own_s)), own_s / length_s[interval]
-    outside_part = np.maximum(1.0 - summed(interval, part, count), 0.0)
+        whole_s = np.maximum(covered_s, length_s)
+        own_s, part = time_s, time_s * (1 / whole_s)[interval]
+        if (covered_s > length_s).any():
+            own_s = part * length_s[interval]
+        shared_s, filled = np.zeros(len(own_s)), covered_s / whole_s
+    outside_part = np.maximum(1.0 - filled, 0.0)
     outside_part[outside_part < ROUNDED] = 0.0
     calls = summed(interval, row_calls, count)
     outside_s, sliver_part = outside_part * length_s, np.zeros(count)
@@ -227,6 +230,8 @@ def _slivers(
 ) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
     """Say which rows are slivers, and in which intervals what is outside is one."""
     most = np.where(calls >= FEWEST_CALLS, np.minimum(BETWEEN_S * calls / length_s, MOST_PART), 0.0)
+    if not most.any():
+        return np.zeros(len(part), bool), np.zeros(len(calls), bool)
     sliver = (part >= ROUNDED) & (part < most[interval])
     outside_sliver = (outside_part > 0) & (outside_part < most)
     if sliver.any():

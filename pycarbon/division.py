@@ -23,7 +23,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from pycarbon.design import MOST_LABELS, Array, Design, Indices, Intervals, Presence, design, summed
+from pycarbon.design import MOST_LABELS, ROUNDED, Array, Design, Indices, Intervals, Presence, design, summed
 from pycarbon.powers import FEWEST_SHARED, Deviation, Powers
 from pycarbon.remedies import remedy
 
@@ -153,7 +153,9 @@ def _scales(sums: Sequence[_Group], some: Intervals, chosen: Design, groups: Seq
 
 def _apportion(d: Design, power_w: Array) -> tuple[Array, Array]:
     """Give each row's energy and that outside by interval: they add up to the counter's."""
-    row_j = power_w[d.column] * d.own_s + power_w[-1] * d.shared_s
+    row_j = power_w[d.column] * d.own_s
+    if d.at_once.any():
+        row_j += power_w[-1] * d.shared_s
     outside_j = power_w[-1] * d.outside_s
     if d.sliver_part.any():
         explained_j, solid_part = summed(d.interval, row_j, len(d.length_s)) + outside_j, 1 - d.sliver_part
@@ -162,8 +164,7 @@ def _apportion(d: Design, power_w: Array) -> tuple[Array, Array]:
     left_j = d.energy_j - summed(d.interval, row_j, len(d.length_s)) - outside_j
     row_j += left_j[d.interval] * d.part
     outside_j = outside_j + left_j * d.outside_part
-    below = (row_j < 0) | (outside_j < 0)[d.interval]
-    if below.any() or (outside_j < 0).any():  # a power is never negative: the others have less instead
+    if (row_j < 0).any() or (outside_j < 0).any():  # a power is never negative: the others have less instead
         np.maximum(row_j, 0.0, out=row_j)
         np.maximum(outside_j, 0.0, out=outside_j)
         sum_j = summed(d.interval, row_j, len(d.length_s)) + outside_j
@@ -178,24 +179,24 @@ def _sums(intervals: Intervals, d: Design, row_j: Array, groups: Sequence[Indice
     nodes = max(nodes, int(d.node.max(initial=-1)) + 1)
     in_j = d.energy_j[d.interval]
     own_j = summed(d.node, row_j, nodes)
-    lone_j = summed(d.node, np.where(d.part > 1 - 1e-9, in_j, 0.0), nodes)
-    touched_j = summed(d.node, np.where(d.part > 0, in_j, 0.0), nodes)
+    lone = d.part > 1 - ROUNDED
+    lone_j, touched_j = summed(d.node[lone], in_j[lone], nodes), summed(d.node, in_j * (d.part > 0), nodes)
     time_s = summed(intervals.row_node, intervals.row_time_s, nodes)
     calls = summed(intervals.row_node, intervals.row_calls, nodes)
-    beside = summed(d.node, d.at_once[d.interval], nodes) > 0
+    beside = summed(d.node, d.at_once[d.interval], nodes) > 0 if d.at_once.any() else np.zeros(nodes, bool)
     total_j = float(d.energy_j.sum())
     presence = Presence(d, nodes) if any(len(members) > 1 for members in groups) else None
     found = []
     for members in groups:
-        lone, touched = float(lone_j[members].sum()), float(touched_j[members].sum())
+        alone_j, in_all_j = float(lone_j[members].sum()), float(touched_j[members].sum())
         if len(members) > 1 and presence is not None:
             interval, part = presence.of(presence.rows(members))
-            lone, touched = float(d.energy_j[interval[part == 1]].sum()), float(d.energy_j[interval].sum())
+            alone_j, in_all_j = float(d.energy_j[interval[part == 1]].sum()), float(d.energy_j[interval].sum())
         found.append(
             _Group(
                 float(own_j[members].sum()),
-                lone,
-                min(touched, total_j),
+                alone_j,
+                min(in_all_j, total_j),
                 float(time_s[members].sum()),
                 int(calls[members].max(initial=0)),
                 bool(beside[members].any()),
@@ -208,7 +209,7 @@ def _outside_sums(d: Design, outside_j: Array) -> _Group:
     part = d.outside_part
     return _Group(
         float(outside_j.sum()),
-        float(d.energy_j[part > 1 - 1e-9].sum()),
+        float(d.energy_j[part > 1 - ROUNDED].sum()),
         float(d.energy_j[part > 0].sum()),
         float(d.outside_s.sum()),
         0,
