@@ -121,7 +121,7 @@ def _look(pid: int, home: Path) -> Look:
     status = Path(f"/proc/{pid}/status").read_text(encoding="utf-8").split()
     ran = [file.read_text(encoding="utf-8").split()[0] for file in Path(f"/proc/{pid}/task").glob("*/schedstat")]
     sizes = {}
-    for file in home.iterdir():
+    for file in home.rglob("*"):
         with contextlib.suppress(OSError):
             sizes[file.name] = 512 * file.lstat().st_blocks
     run_file = sizes.pop("run.pcr")
