@@ -128,9 +128,7 @@ cdef class Source:
             raise MemoryError
         try:
             for i, (event_type, config, cpu) in enumerate(events):
-                raw_events[i].type = event_type
-                raw_events[i].config = config
-                raw_events[i].cpu = cpu
+                raw_events[i].type, raw_events[i].config, raw_events[i].cpu = event_type, config, cpu
             code = pc_source_perf_open(&self.source, raw_events, count)
         finally:
             free(raw_events)
@@ -156,8 +154,7 @@ cdef class Source:
                 raw_names[path] = names[path]
             path = 0
             for i, (paths, number) in enumerate(registers):
-                raw_registers[i].paths = raw_names + path
-                raw_registers[i].path_count = len(paths)
+                raw_registers[i].paths, raw_registers[i].path_count = raw_names + path, len(paths)
                 raw_registers[i].number = number
                 path += len(paths)
             code = pc_source_msr_open(&self.source, raw_registers, count)
@@ -237,22 +234,14 @@ cdef class Sampler:
             if index >= source.source.count:
                 raise IndexError(index)
             self.channels[i].source = source.source
-            self.channels[i].index = index
-            self.channels[i].id = identity
-            self.channels[i].every_ns = every_ns
-            self.channels[i].counter.range = counter_range
-            self.channels[i].counter.max_per_s = max_per_s
+            self.channels[i].index, self.channels[i].id, self.channels[i].every_ns = index, identity, every_ns
+            self.channels[i].counter.range, self.channels[i].counter.max_per_s = counter_range, max_per_s
         for i, cpu in enumerate(cpus):
             self.cpus[i] = cpu
-        settings.clock = pc_clock_monotonic()
-        settings.ring = &ring.ring
-        settings.channels = self.channels
-        settings.channel_count = len(channels)
-        settings.period_ns = period_ns
-        settings.gap_ns = gap_ns
-        settings.max_duty_ppm = max_duty_ppm
-        settings.place.cpus = self.cpus
-        settings.place.cpu_count = len(cpus)
+        settings.clock, settings.ring = pc_clock_monotonic(), &ring.ring
+        settings.channels, settings.channel_count = self.channels, len(channels)
+        settings.period_ns, settings.gap_ns, settings.max_duty_ppm = period_ns, gap_ns, max_duty_ppm
+        settings.place.cpus, settings.place.cpu_count = self.cpus, len(cpus)
         settings.place.priority = <pc_priority>priority
         check(pc_sampler_create(&self.sampler, &settings))
 
@@ -311,8 +300,7 @@ cdef class Reducer:
     `feeds` are pairs (ring, channel ids): the edges that cut time into slices."""
 
     cdef pc_reducer *reducer
-    cdef list rings
-    cdef object pid
+    cdef object rings, pid
 
     def __cinit__(self, home, proc, feeds, *, int64_t lag_ns, int64_t longest_slice_ns, uint64_t keep_marks):
         cdef bytes home_name = os.fsencode(home), proc_name = os.fsencode(proc)
@@ -328,8 +316,7 @@ cdef class Reducer:
                 raise MemoryError
             for i, (ring, channels) in enumerate(feeds):
                 raw_feeds[i].ring = &ring.ring
-                raw_feeds[i].channels = raw_channels + first
-                raw_feeds[i].channel_count = len(channels)
+                raw_feeds[i].channels, raw_feeds[i].channel_count = raw_channels + first, len(channels)
                 for channel in channels:
                     raw_channels[first] = channel
                     first += 1
@@ -382,15 +369,14 @@ cdef class Reducer:
     def labels(self, size_t start):
         """Give the names of the labels from index `start` on, as bytes."""
         cdef char name[PC_LABEL_MOST_BYTES]
-        cdef size_t i = start, count, length
+        cdef size_t i, count, length
         names = []
         with nogil:
             count = pc_reducer_label_count(self.reducer)
-        while i < count:
+        for i in range(start, count):
             with nogil:
                 length = pc_reducer_label(self.reducer, i, name, PC_LABEL_MOST_BYTES)
-            names.append(name[:min(<size_t>PC_LABEL_MOST_BYTES, length)])
-            i += 1
+            names.append(name[:length])
         return names
 
     def counts(self):
