@@ -217,15 +217,15 @@ class Powers:
             starts = summed(d.column[rows], d.calls[rows], d.columns) - part @ self._calls[interval]
             told += float((starts - moved @ self._explained) @ self._start_j) ** 2
         alike = float(moved @ self._guessed @ moved) + (SLIVER_SD * self.mean_w * off_s) ** 2
-        pooled = self._pooled_j2(rows, interval, part, inside)
+        pooled = self._pooled_j2(interval, part, inside)
         variance = (told + alike) * scale**2 + (split + pooled) * scale
         mostly_alike, crowded = alike * scale**2 > variance / 2, pooled * scale > variance / 2
         return Deviation(math.sqrt(variance), round(len(shared) * scale), mostly_alike, crowded)
 
-    def _pooled_j2(self, rows: Indices, interval: Indices, part: Array, inside: Array) -> float:
+    def _pooled_j2(self, interval: Indices, part: Array, inside: Array) -> float:
         """Give the variance from labels that have one power together, which is none of theirs."""
         d = self._d
-        if d.columns <= MOST_LABELS:
+        if int(self._label.max(initial=-1)) < MOST_LABELS:
             return 0.0
         first, last = np.searchsorted(d.interval, [interval, interval + 1])
         count = last - first

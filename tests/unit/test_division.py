@@ -245,6 +245,17 @@ def test_a_group_is_present_where_its_rows_are(case: tuple[Intervals, np.ndarray
     assert part == pytest.approx(expected[interval])
 
 
+def test_as_many_labels_as_have_a_power_are_told_apart() -> None:
+    powers_w = np.linspace(40, 150, 200).tolist()
+    make = region_trials.one_thread(16, powers_w, region_trials.nothing, region_trials.part_of_ms, 0.1e-3)
+    trial, for_s = make(np.random.default_rng(7))
+    intervals, truth_j = region_trials.observed(np.random.default_rng(7), trial, for_s)
+    nodes = np.arange(200)
+    shares, _ = divide(intervals, nodes, [nodes[i : i + 1] for i in nodes])
+    assert np.mean([s.low_j <= true <= s.high_j for s, true in zip(shares, truth_j, strict=True)]) > 0.9
+    assert max((s.high_j - s.low_j) / s.guess_j for s in shares) < 0.01
+
+
 def test_more_labels_than_have_a_power_of_their_own() -> None:
     rng = np.random.default_rng(4)
     label = rng.integers(0, 500, 4000)
