@@ -51,10 +51,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if name == "run" and "--" in words:  # what follows is CMD's, to the letter: no argument parser may see it
         border = words.index("--")
         words, theirs = words[:border], words[border:]
-    options = parser(only=name if name in COMMANDS else None).parse_args(words)
-    if theirs:
-        options.cmd += theirs
     try:
+        options = parser(only=name if name in COMMANDS else None).parse_args(words)
+        if theirs:
+            options.cmd += theirs
         status = int(import_module(f"pycarbon.commands.{options.command}").run(options) or DONE)
         if sys.stdout is not None:
             sys.stdout.flush()
