@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from pycarbon import division
 from pycarbon.borders import Rest, by_time, cut
+from pycarbon.design import summed
 from pycarbon.ledger import Ledger
 from pycarbon.remedies import QUIETER
 from pycarbon.supply import Measured, Modelled, Supply
@@ -21,14 +22,10 @@ Array = NDArray[np.float64]
 Whole = NDArray[np.int64]
 
 FEW_UPDATES = 20
+"""What was not seen for so many updates of the counter was not just missed at the rims of a run."""
+
 ALL = 1 - 1e-6
 """A region that ran for so much of a span had all of it."""
-
-
-def summed(number: Whole, amount: Array, count: int) -> Array:
-    """Add amounts up by their number, 0 to count - 1."""
-    found: Array = np.bincount(number, amount, count).astype(np.float64)
-    return found
 
 
 @dataclass(slots=True)

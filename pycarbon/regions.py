@@ -16,7 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pycarbon import supply
-from pycarbon.groups import Groups, Sums, of_channel, summed
+from pycarbon.design import summed
+from pycarbon.groups import Groups, Sums, of_channel
 from pycarbon.interval import Range
 from pycarbon.ledger import Ledger
 from pycarbon.run import Kind
