@@ -26,6 +26,9 @@ static const int64_t LONGEST_LAST_LOOK_NS = 3000000;
 /* What is due so soon is not worth a sleep. */
 static const int64_t SHORTEST_SLEEP_NS = 20000;
 
+/* A read that takes so long was blocked, or the process was stopped in it: nobody looked meanwhile. */
+static const int64_t LONGEST_READ_NS = 10000000;
+
 /* Far below where sums of deadlines overflow. */
 static const int64_t LONGEST_PERIOD_NS = 86400 * INT64_C(1000000000);
 
@@ -86,6 +89,9 @@ static int64_t begin(struct pc_sampler *sampler)
 static int64_t look(struct pc_sampler *sampler, struct pc_channel *channel, int64_t start_ns)
 {
     int64_t end_ns = pc_channel_read(channel, sampler->settings.ring, sampler->settings.clock, start_ns);
+    int64_t took_ns = end_ns - start_ns;
+    if (took_ns > pc_most(sampler->settings.gap_ns, LONGEST_READ_NS))
+        pc_watch_say(sampler->settings.ring, start_ns, end_ns, pc_watch_cause(&sampler->watch, took_ns), 0);
     sampler->looked_ns = end_ns;
     return end_ns;
 }

@@ -14,7 +14,8 @@
  *   Where the CPU time it may take does not suffice for all edges it looks at fewer of them, as closely.  The first
  *   reading of each look, and a glance halfway before it, tell what the edges that were skipped added up to.
  *
- * A look that comes more than `gap_ns` after its deadline is preceded by an edge PC_EDGE_GAP, with its cause.
+ * A look that comes more than `gap_ns` after its deadline is preceded by an edge PC_EDGE_GAP, with its cause.  One in
+ * which the read itself took so long (at least 10 ms: it blocked, or the process was stopped there) is followed by it.
  *
  * Hazard: a thread does not survive fork.  In the child a sampler is not running; it must not be stopped there.
  */

@@ -204,10 +204,18 @@ def test_one_stalled_look_does_not_end_the_sampling_in_silence(stalled_ns):
     ):
         lib.pc_sampler_sweep(sampler)
         clock.reading_ns = 0
-        # WHEN nobody looks for another hour, THEN that is a gap
+        # WHEN nobody looks for another hour, THEN both are gaps
         clock.now_ns += HOUR_NS
         lib.pc_sampler_sweep(sampler)
-        assert [edge.flags for edge in drain(ring)] == [FIRST, GAP]
+        assert [edge.flags for edge in drain(ring)] == [FIRST, GAP, GAP]
+
+
+@pytest.mark.parametrize(("gap_ns", "longest_ns"), [(5, 10_000_000), (40_000_000, 40_000_000)])
+def test_a_read_that_takes_longer_than_any_read_is_a_gap(gap_ns, longest_ns):
+    # a look at one channel reads the clock three times: itself, the replay, itself
+    assert gaps(FakeClock(reading_ns=longest_ns // 2), [0], gap_ns=gap_ns) == []
+    late = FakeClock(reading_ns=longest_ns // 2 + 1)
+    assert gaps(late, [0], gap_ns=gap_ns) == [(0, longest_ns + 2)]
 
 
 @pytest.mark.parametrize(
