@@ -90,7 +90,8 @@ def test_the_truth_lies_in_the_interval_whatever_was_left_out(pieces, every, jit
         assert found.low - 1e-9 <= true_j <= found.high + 1e-9
         assert found.low <= found.best <= found.high
     # AND what the edges add up to is what the counter counted
-    rise_uj = (world.shown_uj(int(readings["t_seen_ns"][-1])) - world.shown_uj(int(readings["t_seen_ns"][0]))) or 0
+    read_ns = readings["t_seen_ns"] - looks.read_ns // 2
+    rise_uj = world.shown_uj(int(read_ns[-1])) - world.shown_uj(int(read_ns[0]))
     assert timeline.level_j[-1] - timeline.level_j[0] == pytest.approx(rise_uj / 1e6, abs=2e-6)
 
 
