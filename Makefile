@@ -64,7 +64,7 @@ picture: $(READY)  ## redraw the picture of the demo at the top of the README
 .PHONY: clean
 clean:  ## remove everything that was built
 	rm -rf $(VENV) build dist *.egg-info .cache .benchmarks .hypothesis .mypy_cache .pytest_cache .ruff_cache
-	rm -f pycarbon/_native.c pycarbon/_marks.c pycarbon/*.so pycarbon/*.so.1
+	rm -f pycarbon/_native.c pycarbon/_marks.c pycarbon/_edges.c pycarbon/*.so pycarbon/*.so.1
 
 $(VENV)/bin/pip:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' || \

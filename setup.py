@@ -52,10 +52,17 @@ class Build(build_ext):
 
 def extensions() -> list[Extension]:
     """Give the core where its counters exist: elsewhere pycarbon runs on the model alone."""
-    if not sys.platform.startswith("linux"):
-        return []
     from Cython.Build import cythonize
 
+    linux = sys.platform.startswith("linux")
+    edges = Extension(
+        "pycarbon._edges",
+        ["pycarbon/_edges.pyx", "csrc/columns.c"],
+        include_dirs=["csrc"],
+        optional=not linux,  # run files are read by numpy then
+    )
+    if not linux:
+        return list(cythonize([edges]))
     native = Extension(
         "pycarbon._native",
         ["pycarbon/_native.pyx", *(f"csrc/{name}" for name in CORE)],
@@ -74,7 +81,7 @@ def extensions() -> list[Extension]:
         extra_link_args=["-pthread", "-Wl,-soname,libpycarbon.so.1", "-Wl,-z,nodelete"],
     )
     marks = Extension("pycarbon._marks", ["pycarbon/_marks.pyx"], include_dirs=["pycarbon/include"], libraries=["dl"])
-    return [*cythonize([native, marks]), library]
+    return [*cythonize([native, marks, edges]), library]
 
 
 setup(ext_modules=extensions(), cmdclass={"build_ext": Build})

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from dataclasses import dataclass, fields, replace
+from dataclasses import fields, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pycarbon import home
+from pycarbon import home, totals
 from pycarbon.attribution import CpuTime, cpu_time, shares
 from pycarbon.emissions import Emissions, from_energy
 from pycarbon.energy import LINE_DTYPE, ChannelEnergy, Timeline, channel_energy, power, windows_of
@@ -22,33 +22,19 @@ from pycarbon.intensity import Intensity, lookup
 from pycarbon.interval import Range
 from pycarbon.machine import Machine
 from pycarbon.model import PowerCurve, energy_j
-from pycarbon.run import Channel, Flag, Kind, RunData
+from pycarbon.remarks import remarks
+from pycarbon.run import Channel, Kind, RunData
+from pycarbon.totals import Energy, Region, Totals
 
 if TYPE_CHECKING:
-    from pycarbon.regions import Figures, Region, TreeNode
+    from pycarbon.regions import Figures, TreeNode
     from pycarbon.supply import Supply
 
 MOST_NAMED = 20
+MOST_NODES, MOST_ROWS = 1000, 1 << 22
+"""Of regions: figures of more are computed when they are asked for."""
+
 POWER_DTYPE = np.dtype([("time_ns", "<i8"), ("power_w", "<f8")])
-
-
-@dataclass(frozen=True, slots=True)
-class Energy:
-    """What a run used, in joules; every figure lies between its low and its high.
-
-    The total adds the channels whose `in_total` is true, and its kind is that of its least certain part.
-    `process_j` is the recorded process tree's share of the total, `attributed` by CPU time; None where the CPU
-    time is not known.
-    """
-
-    total_j: float
-    low_j: float
-    high_j: float
-    kind: Kind
-    process_j: float | None
-    process_low_j: float | None
-    process_high_j: float | None
-    channels: tuple[ChannelEnergy, ...]
 
 
 class Run:
@@ -119,25 +105,19 @@ class Run:
         notes = list(dict.fromkeys([*self._meta("notes", []), *self.data.footer.get("notes", [])]))
         if not self.complete:
             notes.append("the recording was cut off: the figures reach up to the last moment seen")
-        for channel, used in zip(self._energy_channels, self.energy.channels, strict=True):
-            if used.gap_s > 0:
-                notes.append(f"{used.domain} gave no news for {used.gap_s:.3g} s: its interval is wider")
-            resets = int(((self.data.edges_of(channel)["flags"] & Flag.RESET) != 0).sum())
-            if resets:
-                notes.append(
-                    f"{used.domain}'s counter jumped {'once' if resets == 1 else f'{resets} times'} as no power "
-                    "explains: what was used around that is not known"
-                )
-            if used.is_ambiguous:
-                notes.append(
-                    f"{used.domain} goes through its whole range about once in every update: its energy cannot be "
-                    "known, and is not in the total"
-                )
-        if self.data.ledger is not None:
-            from pycarbon import oddities
+        return notes + self._remarks
 
-            notes += oddities.notes(self.data.ledger)
-        return notes + [gap.said() for gap in self.gaps] + [_said_step(event) for event in self.data.events]
+    @cached_property
+    def _remarks(self) -> list[str]:
+        if self._totals is not None:
+            return list(self._totals.remarks)
+        return remarks(self.data, self._energy_channels, self.energy.channels, self.gaps)
+
+    @cached_property
+    def _totals(self) -> Totals | None:
+        """The figures as the run's file has them, if it has."""
+        kept = self.data.footer.get("totals")
+        return totals.from_dict(kept) if kept else None
 
     @cached_property
     def gaps(self) -> list[Gaps]:
@@ -152,6 +132,9 @@ class Run:
     @property
     def regions(self) -> list[Region]:
         """The regions of the code, one for each label with all that is nested in it, in order of energy."""
+        kept = self._totals
+        if kept is not None and kept.regions is not None:
+            return list(kept.regions)
         return [] if self._figures is None else list(self._figures.labels)
 
     def tree(self) -> list[TreeNode]:
@@ -161,6 +144,9 @@ class Run:
     @property
     def outside(self) -> Region | None:
         """What no region covers, so that it and the regions' own energies make up the total; None without regions."""
+        kept = self._totals
+        if kept is not None and kept.regions is not None:
+            return kept.outside
         return None if self._figures is None else self._figures.outside
 
     def calls(self, label: str) -> NDArray[np.void]:
@@ -207,6 +193,8 @@ class Run:
     @cached_property
     def energy(self) -> Energy:
         """What it used."""
+        if self._totals is not None:
+            return self._totals.energy
         energies = [self._channel_energy(channel) for channel in self._energy_channels]
         counted = [energy for energy in energies if energy.in_total]
         if not counted:
@@ -357,11 +345,6 @@ class Run:
         )
 
 
-def _said_step(event: dict[str, Any]) -> str:
-    step_s = event.get("clock_step_ns", 0) / 1e9
-    return f"the wall clock was set {'forward' if step_s > 0 else 'back'} by {abs(step_s):.3g} s during the run"
-
-
 def _per_s(amount: NDArray[np.float64], window_s: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.divide(amount, window_s, out=np.zeros_like(amount), where=window_s > 0)
 
@@ -379,6 +362,16 @@ def _seconds(text: str | float) -> float:
     if not 0 < value < math.inf:
         raise PyCarbonError(f"{text!r} is no length of time; write for example 10ms or 0.5s")
     return value
+
+
+def figures(run: Run) -> dict[str, Any]:
+    """Give what a run's footer keeps of its figures, as `totals`; the regions where that takes little time."""
+    ledger = run.data.ledger
+    regions: tuple[Region, ...] | None = None
+    if ledger is None or (len(ledger.nodes) <= MOST_NODES and len(ledger.rows) <= MOST_ROWS):
+        regions = tuple(run.regions)
+    outside = run.outside if regions else None
+    return {"totals": totals.to_dict(Totals(run.energy, tuple(run._remarks), regions, outside))}
 
 
 def load(path: str | Path) -> Run:

@@ -39,13 +39,14 @@ class Sampling:
     """How counters are read: at `rate_hz`, or where that is None at their edges.
 
     Edges are looked at as closely as `cpu_budget_percent` of one core allows; 0 is no bound. The first `keep_marks`
-    marks of regions are kept.
+    marks of regions are kept. What was recorded is brought to the disk every `sync_s` seconds; 0: never.
     """
 
     rate_hz: float | None = None
     cpu_budget_percent: float = 3.0
     priority: str = "normal"
     keep_marks: int = 1_000_000
+    sync_s: float = 1.0
 
 
 @dataclass(slots=True)

@@ -11,20 +11,27 @@ from typing import Any
 
 from pycarbon.errors import RunFileError
 
+Data = bytes | memoryview
+
 MAGIC = b"\x89PCR\r\n\x1a\n"
 VERSION = 1
 
-META, EDGES, FOOTER, EVENT, LEDGER_NAMES, SLICES, ROWS, MARKS = range(1, 9)
-RAW, SHUFFLED_ZSTD = 0, 1
+META, EDGES, FOOTER, EVENT, LEDGER_NAMES, SLICES, ROWS, MARKS, INDEX = range(1, 10)
+RAW, SHUFFLED_ZSTD, TURNS_ZSTD = 0, 1, 2
 IGNORABLE = 1
+MUST_KNOW = 0xFF
+"""Of a file's flags, those that a reader may not ignore."""
 
 _FILE_HEADER = struct.Struct("<8sHHI")
 _FRAME_HEADER = struct.Struct("<IBBHIIHHqqI")
 _CRC = struct.Struct("<I")
+FILE_HEADER_BYTES = _FILE_HEADER.size
 FRAME_HEADER_BYTES = _FRAME_HEADER.size + _CRC.size
 
 LATEST_NS = 1 << 62
-MAX_PAYLOAD_BYTES = 1 << 26
+MAX_PAYLOAD_BYTES, MAX_JSON_BYTES = 1 << 26, 1 << 24
+"""Of any frame, and of JSON other than names of regions."""
+
 MAX_PER_FRAME = 1 << 20
 """So many rows a frame of columns holds at most."""
 
@@ -34,13 +41,14 @@ class Frame:
     """One frame without its sequence number, which it gets when it is written."""
 
     type: int
-    payload: bytes
+    payload: Data
     codec: int = RAW
     flags: int = 0
     count: int = 0
     channel: int = 0
     t_first_ns: int = 0
     t_last_ns: int = 0
+    tick_ns: int = 0
 
     def encode(self, sequence: int) -> bytes:
         """Give the frame's bytes: header, header checksum, payload."""
@@ -52,12 +60,12 @@ class Frame:
             sequence,
             self.count,
             self.channel,
-            0,
+            self.tick_ns,
             self.t_first_ns,
             self.t_last_ns,
             zlib.crc32(self.payload),
         )
-        return header + _CRC.pack(zlib.crc32(header)) + self.payload
+        return b"".join([header, _CRC.pack(zlib.crc32(header)), self.payload])
 
 
 def file_header() -> bytes:
@@ -72,39 +80,60 @@ def json_frame(frame_type: int, values: dict[str, Any]) -> Frame:
     return Frame(frame_type, payload, flags=IGNORABLE if frame_type in (EVENT, LEDGER_NAMES) else 0)
 
 
-def frames(data: bytes, where: str) -> Iterator[Frame]:
-    """Give the whole frames of a file's bytes, up to the first that is cut or damaged.
+def check_header(data: Data, where: str) -> bool:
+    """Check a file's first bytes; False where the file was cut within them.
 
     RunFileError, with `where` in it, for what is no run file or of an unknown version.
     """
-    if not data:
+    if not len(data):
         raise RunFileError(f"{where} is empty: nothing was recorded into it")
-    head = data[: _FILE_HEADER.size]
+    head = bytes(data[:FILE_HEADER_BYTES])
     if not head.startswith(MAGIC[: len(head)]):
         raise RunFileError(f"{where} is not a pycarbon run file; `pycarbon run -o FILE -- CMD` writes one")
-    if len(head) < _FILE_HEADER.size:
-        return
-    _, version, _, crc = _FILE_HEADER.unpack(head)
+    if len(head) < FILE_HEADER_BYTES:
+        return False
+    _, version, flags, crc = _FILE_HEADER.unpack(head)
     if crc != zlib.crc32(head[:-4]):
         raise RunFileError(f"{where} has a damaged header: its checksum does not match")
     if version != VERSION:
         raise RunFileError(
             f"{where} is a run file of version {version}, and this pycarbon reads version {VERSION}; update pycarbon"
         )
-    offset = _FILE_HEADER.size
-    expected = 0
-    while offset + FRAME_HEADER_BYTES <= len(data):
-        header = data[offset : offset + _FRAME_HEADER.size]
-        (crc,) = _CRC.unpack_from(data, offset + _FRAME_HEADER.size)
-        length, kind, codec, flags, sequence, count, channel, _, t_first, t_last, payload_crc = _FRAME_HEADER.unpack(
-            header
+    if flags & MUST_KNOW:
+        raise RunFileError(
+            f"{where} has flags {flags & MUST_KNOW:#x} that this pycarbon does not know; update pycarbon"
         )
-        offset += FRAME_HEADER_BYTES
-        if crc != zlib.crc32(header) or sequence != expected or length > MAX_PAYLOAD_BYTES:
-            return
-        payload = data[offset : offset + length]
-        if len(payload) < length or payload_crc != zlib.crc32(payload):
-            return
-        offset += length
-        expected += 1
-        yield Frame(kind, payload, codec, flags, count, channel, t_first, t_last)
+    return True
+
+
+def read_frame(data: Data, offset: int, sequence: int | None = None) -> tuple[Frame, int] | None:
+    """Give the frame at an offset, and where it ends; None where it is cut or damaged, or has another number.
+
+    The payload is not copied out of `data`.
+    """
+    header = bytes(data[offset : offset + FRAME_HEADER_BYTES])
+    if len(header) < FRAME_HEADER_BYTES or _CRC.unpack_from(header, _FRAME_HEADER.size)[0] != zlib.crc32(header[:-4]):
+        return None
+    length, kind, codec, flags, number, count, channel, tick_ns, first_ns, last_ns, checksum = (
+        _FRAME_HEADER.unpack_from(header)
+    )
+    start, end = offset + FRAME_HEADER_BYTES, offset + FRAME_HEADER_BYTES + length
+    if length > MAX_PAYLOAD_BYTES or end > len(data) or sequence not in (None, number):
+        return None
+    payload = data[start:end]
+    if checksum != zlib.crc32(payload):
+        return None
+    return Frame(kind, payload, codec, flags, count, channel, first_ns, last_ns, tick_ns), end
+
+
+def frames(data: Data, where: str) -> Iterator[tuple[int, Frame]]:
+    """Give the whole frames of a file's bytes with their offsets, up to the first that is cut or damaged.
+
+    RunFileError, with `where` in it, for what is no run file or of an unknown version.
+    """
+    if not check_header(data, where):
+        return
+    offset, sequence = FILE_HEADER_BYTES, 0
+    while (found := read_frame(data, offset, sequence)) is not None:
+        yield offset, found[0]
+        offset, sequence = found[1], sequence + 1

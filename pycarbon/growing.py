@@ -12,9 +12,10 @@ import os
 import sys
 import weakref
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
-from pycarbon import runfile
+from pycarbon.frame import Frame, file_header
 
 
 class GrowingFile:
@@ -25,7 +26,7 @@ class GrowingFile:
         self.path = path
         self.why_not = ""
         self._sequence = 0
-        self._held: list[bytes] = [runfile.file_header()]
+        self._held: list[bytes] = [file_header()]
         self._last = 0
         self._descriptor: int | None = None
         self._written = 0
@@ -35,7 +36,7 @@ class GrowingFile:
             lock(self._descriptor)
             _open_files.add(self)
 
-    def append(self, frames: Sequence[runfile.Frame]) -> bool:
+    def append(self, frames: Sequence[Frame]) -> bool:
         """Write the frames after whatever is held; False where they had to be held themselves."""
         encoded = b"".join(frame.encode(self._sequence + i) for i, frame in enumerate(frames))
         self._sequence += len(frames)
@@ -64,21 +65,28 @@ class GrowingFile:
         self._held = []
         return True
 
-    def finish(self, target: Path) -> bool:
-        """Write what is held, have it on the disk, and give the file its name; False where that cannot be.
+    def sync(self) -> None:
+        """Have what was written on the disk: a power failure from now on does not take it."""
+        if self._descriptor is None:
+            return
+        try:
+            getattr(os, "fdatasync", os.fsync)(self._descriptor)
+        except OSError as error:
+            self.why_not = error.strerror or str(error)
 
-        An earlier run of that name becomes NAME.old; anything but a plain file is left alone.
-        """
+    @property
+    def is_whole(self) -> bool:
+        """Whether everything that was appended lies in the file."""
+        return self._descriptor is not None and not self._held
+
+    def finish(self, target: Path, folded: Path | None = None) -> bool:
+        """Give the file its name, or the one that it was folded to; False where that cannot be."""
         if self._descriptor is None or self.path is None:
             return False
         if self._held and not self._flush():
             return False
         try:
-            os.fsync(self._descriptor)
-            refuse_special(target)
-            if target.exists():
-                target.replace(target.with_name(f"{target.name}.old"))
-            self.path.replace(target)
+            publish(folded or self.path, target)
         except OSError as error:
             self.why_not = error.strerror or str(error)
             return False
@@ -94,6 +102,29 @@ class GrowingFile:
         if self._descriptor is not None:
             os.close(self._descriptor)
             self._descriptor = None
+
+
+def publish(source: Path, target: Path) -> None:
+    """Have a finished file on the disk, and give it its name in one step; OSError where that cannot be.
+
+    An earlier run of that name becomes NAME.old; anything but a plain file is left alone.
+    """
+    _sync(source, os.O_RDWR)
+    refuse_special(target)
+    if target.exists():
+        target.replace(target.with_name(f"{target.name}.old"))
+    source.replace(target)
+    if sys.platform != "win32":
+        with suppress(OSError):  # not every file system can
+            _sync(target.parent, os.O_RDONLY)
+
+
+def _sync(path: Path, flags: int) -> None:
+    descriptor = os.open(path, flags | getattr(os, "O_CLOEXEC", 0))
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def refuse_special(target: Path) -> None:

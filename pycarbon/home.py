@@ -6,8 +6,8 @@
         cpu-time.ring
         marks-RANDOM/    what the recorded programs say of their regions: csrc/marks.h
 
-At the end run.pcr is renamed to train.pcr and the folder goes. Of a recorder that was killed the folder stays,
-and `recover` reads the frames and what the rings still hold.
+At the end run.pcr is folded (fold.py) to train.pcr and the folder goes. Of a recorder that was killed the folder
+stays, and `recover` reads the frames and what the rings still hold.
 
 Roles: the recorder that holds the lock of run.pcr owns the folder; whoever takes the lock of a dead one may clear it.
 Invariant: a home appears with its locked run.pcr in it (it is made under another name first).
@@ -28,7 +28,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from pycarbon import runfile
+from pycarbon import fold, runfile
 from pycarbon.errors import RunFileError
 from pycarbon.growing import GrowingFile, lock, refuse_special
 from pycarbon.run import EDGE_DTYPE, RunData, gaps_by_channel, group_by_channel
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
 LIVE_SUFFIX = ".live"
-RUN_FILE = "run.pcr"
+RUN_FILE, FOLDED_FILE = "run.pcr", "folded.pcr"
 CLEARED_WITHIN_S = 60
 """A home that has had no run file for so long was left by an owner that died while clearing it away."""
 
@@ -93,13 +93,15 @@ def recover(home: Path) -> RunData:
     rings = runfile.read(home / RUN_FILE).meta.get("rings", {})
     waiting = {name: _ring_edges(home / name, channels) for name, channels in rings.items()}
     run = runfile.read(home / RUN_FILE)  # after the rings: a live recorder moves edges from those to here
+    edges_of = dict(run.edges)
     for edges in waiting.values():
         for channel, found in group_by_channel(edges).items():
-            known = run.edges.get(channel)
+            known = edges_of.get(channel)
             if known is not None and len(known):
                 found = found[found["t_seen_ns"] > known["t_seen_ns"][-1]]
                 found = np.concatenate([known, found])
-            run.edges[channel] = found
+            edges_of[channel] = found
+    run.edges = edges_of
     return run
 
 
@@ -139,15 +141,11 @@ def set_aside(target: Path) -> Path | None:
     with _claimed(home) as claimed:
         if not claimed:
             raise FileExistsError(errno.EEXIST, "it is being recorded by another pycarbon; choose another name")
-        try:
-            run = recover(home)
-        except RunFileError:  # it died before it wrote anything
-            rescued = None
-        else:
-            rescued = _free_name(target)
-            fold(run, rescued)
+        rescued = _free_name(target)
+        with contextlib.suppress(RunFileError):  # it died before it wrote anything
+            rescue(home, rescued)
         _clear(home)
-    return rescued
+    return rescued if rescued.exists() else None
 
 
 def _free_name(target: Path) -> Path:
@@ -159,28 +157,14 @@ def _free_name(target: Path) -> Path:
         number += 1
 
 
-def fold(run: RunData, path: Path) -> None:
-    """Write what a dead recorder left as one file; without a footer it stays marked as cut off.
+def rescue(home: Path, path: Path) -> None:
+    """Write what a dead recorder left as one file, marked as cut off unless the recorder had come to the footer.
 
-    OSError where it cannot be written, and then there is no file.
+    OSError where it cannot be written, and then there is no file; RunFileError where nothing can be read.
     """
-    frames = [runfile.json_frame(runfile.META, run.meta)]
-    for channel, edges in run.edges.items():
-        step = runfile.MAX_EDGES_PER_FRAME
-        frames += [runfile.edges_frame(channel, edges[i : i + step]) for i in range(0, len(edges), step)]
-    frames += [runfile.json_frame(runfile.EVENT, event) for event in run.events]
-    frames += runfile.ledger_frames(run.ledger) if run.ledger is not None else []
-    if run.complete:  # it died between its last frame and the file's name
-        frames.append(runfile.json_frame(runfile.FOOTER, run.footer))
-    try:
-        with path.open("xb") as file:
-            file.write(runfile.file_header())
-            file.writelines(frame.encode(number) for number, frame in enumerate(frames))
-    except FileExistsError:
-        raise
-    except OSError:
-        path.unlink(missing_ok=True)
-        raise
+    run = recover(home)
+    footer = None if run.complete else {"end_ns": run.end_ns, "complete": False}
+    fold.write(fold.frames_of(run), path, footer)
 
 
 def remove(home: Path) -> None:

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pycarbon import metadata
-from pycarbon.columns import pack, unpack
+from pycarbon.columns import check_room, pack, unpack
 from pycarbon.errors import RunFileError
 from pycarbon.frame import (
     IGNORABLE,
@@ -55,32 +55,32 @@ def names_frame(labels: Sequence[str], first_label: int, nodes: NDArray[np.void]
     return json_frame(LEDGER_NAMES, values)
 
 
-def slices_frame(slices: NDArray[np.void]) -> Frame:
+def slices_frame(slices: NDArray[np.void], level: int = 1) -> Frame:
     """Make a frame of slices, SLICE_DTYPE: a slice mostly begins where the one before it ended."""
     start_ns, end_ns = slices["start_ns"], slices["end_ns"]
     first_ns = int(start_ns[0])
     after_ns = start_ns - np.concatenate([[first_ns], end_ns[:-1]])
-    payload = pack([after_ns, end_ns - start_ns, slices["channel"], slices["threads"]], _SLICES)
+    payload = pack([after_ns, end_ns - start_ns, slices["channel"], slices["threads"]], _SLICES, level)
     return Frame(SLICES, payload, SHUFFLED_ZSTD, IGNORABLE, len(slices), 0, first_ns, int(end_ns[-1]))
 
 
-def rows_frame(rows: NDArray[np.void]) -> Frame:
+def rows_frame(rows: NDArray[np.void], level: int = 1) -> Frame:
     """Make a frame of rows, ROW_DTYPE; the first names its slice, the others how many slices they go on by."""
     further = np.diff(rows["slice"].astype(np.int64), prepend=0)
     idle_ns = rows["time_ns"] - rows["cpu_ns"]
-    payload = pack([further, rows["node"], rows["time_ns"], idle_ns, rows["calls"]], _ROWS)
+    payload = pack([further, rows["node"], rows["time_ns"], idle_ns, rows["calls"]], _ROWS, level)
     return Frame(ROWS, payload, SHUFFLED_ZSTD, IGNORABLE, len(rows))
 
 
-def marks_frame(marks: NDArray[np.void]) -> Frame:
+def marks_frame(marks: NDArray[np.void], level: int = 1) -> Frame:
     """Make a frame of marks, MARK_DTYPE; threads are mixed, so times may also go back."""
     time_ns = marks["time_ns"]
     later_ns = np.diff(time_ns, prepend=time_ns[:1])
-    payload = pack([later_ns, marks["node"], marks["thread"], marks["kind"]], _MARKS)
+    payload = pack([later_ns, marks["node"], marks["thread"], marks["kind"]], _MARKS, level)
     return Frame(MARKS, payload, SHUFFLED_ZSTD, IGNORABLE, len(marks), 0, int(time_ns[0]), int(time_ns[-1]))
 
 
-def ledger_frames(part: Ledger, first_label: int = 0, first_node: int = 0) -> list[Frame]:
+def ledger_frames(part: Ledger, first_label: int = 0, first_node: int = 0, level: int = 1) -> list[Frame]:
     """Make the frames of a ledger, or of what is new in it, in the order a reader needs.
 
     `first_label` and `first_node` say how many there were before. Its counts go into the footer, as "regions".
@@ -92,9 +92,9 @@ def ledger_frames(part: Ledger, first_label: int = 0, first_node: int = 0) -> li
     known = first_label + len(part.labels)
     for i in range(0, len(part.nodes), NODES_PER_FRAME):
         made.append(names_frame([], known, part.nodes[i : i + NODES_PER_FRAME], first_node + i))
-    made += [slices_frame(some) for some in _parts(part.slices)]
-    made += [rows_frame(some) for some in _parts(part.rows)]
-    made += [marks_frame(some) for some in _parts(part.marks)]
+    made += [slices_frame(some, level) for some in _parts(part.slices)]
+    made += [rows_frame(some, level) for some in _parts(part.rows)]
+    made += [marks_frame(some, level) for some in _parts(part.marks)]
     return made
 
 
@@ -116,10 +116,15 @@ class LedgerReader:
         self._rows: list[NDArray[np.void]] = []
         self._marks: list[NDArray[np.void]] = []
         self._slice_count = 0
+        self._ended_ns = 0
+        self._row_slice = 0
+        self._read = 0
 
     def add(self, frame: Frame) -> None:
         """Read the next frame of the types 5 to 8; RunFileError, or ValueError and KeyError for bad JSON."""
         self.seen = True
+        self._read += frame.count
+        check_room(self._read)
         {LEDGER_NAMES: self._names, SLICES: self._add_slices, ROWS: self._add_rows, MARKS: self._add_marks}[
             frame.type
         ](frame)
@@ -135,8 +140,23 @@ class LedgerReader:
             counts,
         )
 
+    @property
+    def waiting(self) -> int:
+        """How many slices, rows and marks were read and not yet taken."""
+        return sum(len(part) for parts in (self._slices, self._rows, self._marks) for part in parts)
+
+    def take(self) -> Ledger:
+        """Give the slices, rows and marks that were read since the last time, without labels and nodes."""
+        part = Ledger(
+            slices=_joined(self._slices, SLICE_DTYPE),
+            rows=_joined(self._rows, ROW_DTYPE),
+            marks=_joined(self._marks, MARK_DTYPE),
+        )
+        self._slices, self._rows, self._marks = [], [], []
+        return part
+
     def _names(self, frame: Frame) -> None:
-        values = metadata.read(frame.payload, metadata.NAMES_MEMBERS)
+        values = metadata.read(bytes(frame.payload), metadata.NAMES_MEMBERS)
         if values["first_label"] != len(self._labels) or values["first_node"] != len(self._nodes):
             raise RunFileError("names of regions that do not go on where the ones before them ended")
         self._labels += values["labels"]
@@ -157,18 +177,22 @@ class LedgerReader:
         steps_ns = np.stack([after_ns, length_ns], axis=1).reshape(-1)
         borders_ns = frame.t_first_ns + np.cumsum(steps_ns)
         slices["start_ns"], slices["end_ns"] = borders_ns[::2], borders_ns[1::2]
-        before_ns = int(self._slices[-1]["end_ns"][-1]) if self._slices else 0
-        if not before_ns <= frame.t_first_ns or float(steps_ns.sum(dtype=np.float64)) > LATEST_NS - frame.t_first_ns:
+        if (
+            not self._ended_ns <= frame.t_first_ns
+            or float(steps_ns.sum(dtype=np.float64)) > LATEST_NS - frame.t_first_ns
+        ):
             raise RunFileError("slices of time that do not go forward")
         slices["channel"], slices["threads"] = channel, threads
+        if int(slices["end_ns"][-1]) != frame.t_last_ns:
+            raise RunFileError("slices of another time than was announced")
         self._slices.append(slices)
+        self._ended_ns = frame.t_last_ns
         self._slice_count += frame.count
 
     def _add_rows(self, frame: Frame) -> None:
         further, node, time_ns, idle_ns, calls = unpack(frame, _ROWS, "rows of regions")
         number = np.cumsum(further, dtype=np.uint64)
-        before = int(self._rows[-1]["slice"][-1]) if self._rows else 0
-        if int(number[0]) < before or int(number[-1]) >= self._slice_count:
+        if int(number[0]) < self._row_slice or int(number[-1]) >= self._slice_count:
             raise RunFileError("rows of regions out of order, or of a slice of time that was not announced")
         self._check_nodes(node, "rows of regions")
         if not _within(time_ns) or int(idle_ns.min()) < -LATEST_NS or not _within(time_ns - idle_ns):
@@ -179,6 +203,7 @@ class LedgerReader:
         rows["slice"], rows["node"], rows["time_ns"], rows["calls"] = number, node, time_ns, calls
         rows["cpu_ns"] = time_ns - idle_ns
         self._rows.append(rows)
+        self._row_slice = int(number[-1])
 
     def _add_marks(self, frame: Frame) -> None:
         later_ns, node, thread, kind = unpack(frame, _MARKS, "marks")

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, get_args
 
 from pycarbon.frame import LATEST_NS
-from pycarbon.run import MAX_CHANNELS
+from pycarbon.run import MAX_CHANNELS, Kind
+from pycarbon.totals import ARITHMETIC
 
 Check = Callable[[Any], bool]
 
@@ -60,6 +61,42 @@ COUNT = _maybe(_whole(0, 1 << 62))
 _GRAMS = _number(0, 1e6)
 _WATTS = _range(1e7)
 
+_FINITE = _number(-1e300, 1e300)
+_SHARE = _maybe(_FINITE)
+_KIND: Check = lambda value: value in get_args(Kind)  # noqa: E731
+_CHANNEL_ENERGY = _record(
+    **dict.fromkeys(("domain", "source"), _TEXT),
+    kind=_KIND,
+    **dict.fromkeys(("energy_j", "low_j", "high_j", "mean_power_w", "gap_s"), _FINITE),
+    peak_power_w=_SHARE,
+    edges=_whole(0, 1 << 62),
+    **dict.fromkeys(("in_total", "is_ambiguous"), _is(bool)),
+)
+_REGION = _record(
+    **dict.fromkeys(("label", "method", "remedy"), _TEXT),
+    kind=_KIND,
+    calls=_whole(0, 1 << 62),
+    **dict.fromkeys(("time_s", "low_j", "high_j", "self_time_s"), _FINITE),
+    **dict.fromkeys(("energy_j", "energy_per_call_j", "low_per_call_j", "high_per_call_j", "co2e_g"), _SHARE),
+    **dict.fromkeys(("self_energy_j", "share"), _SHARE),
+    resolved=_is(bool),
+)
+_ENERGY = _record(
+    **dict.fromkeys(("total_j", "low_j", "high_j"), _FINITE),
+    kind=_KIND,
+    **dict.fromkeys(("process_j", "process_low_j", "process_high_j"), _SHARE),
+    channels=_each(_CHANNEL_ENERGY),
+)
+
+
+def _is_totals(value: Any) -> bool:
+    if not _record(arithmetic=_is(int))(value) or value["arithmetic"] != ARITHMETIC:
+        return type(value) is dict
+    if "regions" in value and not _record(regions=_each(_REGION), outside=_maybe(_REGION))(value):
+        return False
+    return _record(energy=_ENERGY, remarks=_TEXTS)(value)
+
+
 META_MEMBERS: dict[str, Check] = {
     "start_ns": _TIME,
     "id": _PLAIN,
@@ -96,6 +133,8 @@ FOOTER_MEMBERS: dict[str, Check] = {
     "exit_status": _maybe(_whole(-(1 << 31), 1 << 31)),
     "notes": _TEXTS,
     "regions": _map_of(_whole(-(1 << 63), (1 << 64) - 1)),
+    "complete": _is(bool),
+    "totals": _is_totals,
 }
 EVENT_MEMBERS: dict[str, Check] = {"monotonic_ns": _TIME, "clock_step_ns": _whole(-LATEST_NS, LATEST_NS)}
 NAMES_MEMBERS: dict[str, Check] = {

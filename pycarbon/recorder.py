@@ -17,19 +17,22 @@ import signal
 import threading
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass
+from contextlib import contextmanager
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pycarbon import home, runfile
+from pycarbon import closing, home
+from pycarbon.closing import Outcome
+from pycarbon.edge_writer import edges_frames
 from pycarbon.feeds import Feed, Sampling, await_first_readings, counter_feeds, cpu_time_feed
+from pycarbon.frame import EVENT, FOOTER, META, Frame, json_frame
 from pycarbon.growing import GrowingFile
 from pycarbon.portable import RusageSampler
-from pycarbon.run import Channel, RunData, group_by_channel
+from pycarbon.run import Channel
 from pycarbon.sources import Discovery, Roots
 
 if TYPE_CHECKING:
@@ -42,14 +45,6 @@ LINGER_S = 0.003
 
 CLOCK_STEP_NS, SLEW_PPM = 2_000_000, 1000
 """The wall clock may be slewed by half as much; what is more was a step."""
-
-
-@dataclass(slots=True)
-class Outcome:
-    """What became of a recording: the run, and its file (None where no folder took one)."""
-
-    run: RunData
-    path: Path | None
 
 
 class Recorder:
@@ -74,6 +69,7 @@ class Recorder:
         self._channels: list[Channel] = []
         self._start_ns = 0
         self._anchor: dict[str, int] = {}
+        self._synced_s = time.monotonic()
 
     @property
     def run_id(self) -> str:
@@ -136,7 +132,7 @@ class Recorder:
             "sampling": {**asdict(self._sampling), "places": list(self._places())},
             "notes": list(self._notes),
         }
-        self._file.append([runfile.json_frame(runfile.META, _readable(self._meta))])
+        self._file.append([json_frame(META, _readable(self._meta))])
         await_first_readings(self._feeds)
         self._start_regions(here=process is not None)
         thread = threading.Thread(target=self._drain_for_ever, name="pycarbon-recorder", daemon=True)
@@ -172,15 +168,9 @@ class Recorder:
             **footer,
             "notes": self._notes,
         }
-        self._file.append([runfile.json_frame(runfile.FOOTER, _readable(footer))])
-        path = self._finish_file()
+        self._file.append([json_frame(FOOTER, _readable(footer))])
         self._feeds.clear()
-        run = runfile.parse(self._file.everything(), str(path or self._target))
-        run.footer["notes"] = self._notes  # with what closing the file added
-        self._file.close()
-        if self._home is not None and path is not None:
-            home.remove(self._home)
-        return Outcome(run, path)
+        return closing.close(self._file, self._home, self._target, self._notes)
 
     def discard(self) -> None:
         """End the recording and leave no trace of it: there was nothing to record."""
@@ -199,7 +189,7 @@ class Recorder:
             self._thread.join()
 
     def _make_home(self) -> None:
-        for target in _candidates(self._target):
+        for target in closing.candidates(self._target):
             try:
                 target.parent.mkdir(parents=True, exist_ok=True)
                 rescued = home.set_aside(target)
@@ -305,6 +295,10 @@ class Recorder:
                 self._notes.append(missing)
         if self._regions is not None:
             self._append(list(self._regions.drain()))
+        now_s, every_s = time.monotonic(), self._sampling.sync_s
+        if every_s and now_s - self._synced_s >= every_s - DRAIN_EVERY_S / 2 and not final:
+            self._synced_s = now_s
+            self._file.sync()
 
     def _watch_wall_clock(self) -> None:
         """Record when somebody set the wall clock: times of day before and after do not compare."""
@@ -314,52 +308,18 @@ class Recorder:
         step_ns = now["realtime_ns"] - before["realtime_ns"] - passed_ns - max(slept_ns, 0)
         self._anchor = now
         if abs(step_ns) > CLOCK_STEP_NS + passed_ns * SLEW_PPM // 10**6:
-            self._file.append([runfile.json_frame(runfile.EVENT, {**now, "clock_step_ns": step_ns})])
+            self._file.append([json_frame(EVENT, {**now, "clock_step_ns": step_ns})])
 
     def _write(self, edges: NDArray[np.void]) -> bool:
-        most = runfile.MAX_EDGES_PER_FRAME
-        frames = [
-            runfile.edges_frame(channel, part[i : i + most])
-            for channel, part in group_by_channel(edges).items()
-            for i in range(0, len(part), most)
-        ]
-        return self._append(frames)
+        return self._append(edges_frames(edges))
 
-    def _append(self, frames: list[runfile.Frame]) -> bool:
-        written = self._file.append(frames)
+    def _append(self, new: list[Frame]) -> bool:
+        written = self._file.append(new)
         if not written and self._file.why_not:
             note = f"the run file could not grow for a while: {self._file.why_not}"
             if note not in self._notes:
                 self._notes.append(note)
         return written
-
-    def _finish_file(self) -> Path | None:
-        if self._home is None:
-            return None
-        if self._file.finish(self._target):
-            return self._target
-        self._notes.append(f"{self._target} could not be written: {self._file.why_not}")
-        for target in _candidates(self._target):
-            if target == self._target:
-                continue
-            try:
-                target.parent.mkdir(parents=True, exist_ok=True)
-                with target.open("xb") as file:
-                    file.write(self._file.everything())
-            except OSError:
-                continue
-            self._notes.append(f"the run is in {target} instead")
-            return target
-        return None
-
-
-def _candidates(target: Path) -> Iterator[Path]:
-    """Give where a run file may go, best first: asked for, then the folder for temporary files."""
-    yield target
-    with suppress(OSError):  # a machine may have no such folder that takes a file
-        import tempfile
-
-        yield Path(tempfile.gettempdir()) / f"pycarbon-{os.getpid()}-{time.time_ns()}{target.suffix}"
 
 
 def _readable(value: Any) -> Any:

@@ -58,6 +58,7 @@ class Request:
     cpu_budget_percent: float | None = None
     priority: str | None = None
     keep_marks: int | None = None
+    sync_s: float | None = None
 
 
 def plan(request: Request, inside: str | None) -> tuple[Recorder, list[str]]:
@@ -65,7 +66,7 @@ def plan(request: Request, inside: str | None) -> tuple[Recorder, list[str]]:
 
     PyCarbonError where an argument is no good.
     """
-    names = ("project", "zone", "rate_hz", "cpu_budget_percent", "priority", "keep_marks")
+    names = ("project", "zone", "rate_hz", "cpu_budget_percent", "priority", "keep_marks", "sync_s")
     chosen, complaints = _settings({name: getattr(request, name) for name in names})
     try:
         factor = intensity.lookup(chosen.zone)
@@ -92,7 +93,7 @@ def plan(request: Request, inside: str | None) -> tuple[Recorder, list[str]]:
         "python": sys.version.split()[0],
     }
     roots = Roots() if request.root is None else Roots.under(request.root)
-    sampling = Sampling(chosen.rate_hz, chosen.cpu_budget_percent, chosen.priority, chosen.keep_marks)
+    sampling = Sampling(chosen.rate_hz, chosen.cpu_budget_percent, chosen.priority, chosen.keep_marks, chosen.sync_s)
     recorder = Recorder(discover(roots), meta, target, sampling)
     recorder.notes.extend(complaints)
     return recorder, complaints

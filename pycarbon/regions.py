@@ -22,6 +22,7 @@ from pycarbon.interval import Range
 from pycarbon.ledger import Ledger
 from pycarbon.run import Kind
 from pycarbon.supply import Modelled, Supply
+from pycarbon.totals import Region
 
 Array = NDArray[np.float64]
 Whole = NDArray[np.int64]
@@ -34,34 +35,6 @@ MATTERS = 0.05
 
 MOST_MEMBERS = 1 << 22
 """So many pairs of a region and one around it are looked at: in a larger tree the deepest count as their parents."""
-
-
-@dataclass(frozen=True, slots=True)
-class Region:
-    """One label with all that is nested in it, or one place of it in the tree.
-
-    `time_s` is summed over threads. `energy_j` is None where the run does not tell it: `resolved` is False then,
-    `remedy` says what would help, and the bounds hold all the same. `self_...` is without what is nested in it,
-    `share` its part of the run's total. `kind` is "attributed" where threads ran at once and share by CPU time.
-    """
-
-    label: str
-    calls: int
-    time_s: float
-    energy_j: float | None
-    low_j: float
-    high_j: float
-    energy_per_call_j: float | None
-    low_per_call_j: float | None
-    high_per_call_j: float | None
-    co2e_g: float | None
-    kind: Kind
-    method: str
-    resolved: bool
-    remedy: str
-    self_time_s: float
-    self_energy_j: float | None
-    share: float | None
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -110,19 +110,19 @@ PROCESS_CPU = "process-cpu"
 """Domain of the channel that holds the CPU time of the recorded process tree."""
 
 
-@dataclass(slots=True)
+@dataclass
 class RunData:
     """Everything recorded once.
 
-    `meta` is written when the run begins and `footer` when it ends (empty where it never did, and then
-    `complete` is False). `edges` has an array of EDGE_DTYPE for each channel id, ordered by t_seen_ns.
+    `meta` is written when the run begins and `footer` when it ends (empty where it never did); `complete` is False
+    where the recording was cut off. `edges` has an array of EDGE_DTYPE for each channel id, ordered by t_seen_ns.
     `events` are what happened to the run as a whole, each with its `monotonic_ns`. `ledger` is what the program said
     of its regions, None where nobody listened. `start_ns` and `end_ns` bound the run on CLOCK_MONOTONIC.
     """
 
     meta: dict[str, Any]
     channels: list[Channel]
-    edges: dict[int, NDArray[np.void]]
+    edges: Mapping[int, NDArray[np.void]]
     footer: dict[str, Any] = field(default_factory=dict)
     complete: bool = False
     events: list[dict[str, Any]] = field(default_factory=list)
@@ -151,6 +151,10 @@ class RunData:
     def edges_of(self, channel: Channel) -> NDArray[np.void]:
         """Give the channel's edges; an empty array where it has none."""
         return self.edges.get(channel.id, np.empty(0, EDGE_DTYPE))
+
+    def edges_within(self, channel: Channel, first_ns: int, last_ns: int) -> NDArray[np.void]:
+        """Give at least the channel's edges that were seen in a span, with some around it where there are more."""
+        return self.edges_of(channel)
 
 
 def group_by_channel(edges: NDArray[np.void]) -> dict[int, NDArray[np.void]]:

@@ -2,186 +2,68 @@
 
 from __future__ import annotations
 
+import mmap
+import os
+import stat
 from pathlib import Path
 
-import numpy as np
-from numpy.typing import NDArray
-
-from pycarbon import metadata
-from pycarbon.columns import pack, unpack
+from pycarbon import scanning, stored
 from pycarbon.errors import RunFileError
-from pycarbon.frame import (
-    EDGES,
-    EVENT,
-    FOOTER,
-    FRAME_HEADER_BYTES,
-    IGNORABLE,
-    LATEST_NS,
-    LEDGER_NAMES,
-    MARKS,
-    MAX_PER_FRAME,
-    META,
-    ROWS,
-    SHUFFLED_ZSTD,
-    SLICES,
-    VERSION,
-    Frame,
-    file_header,
-    frames,
-    json_frame,
-)
-from pycarbon.ledger_frames import LedgerReader, ledger_frames, marks_frame, names_frame, rows_frame, slices_frame
-from pycarbon.run import EDGE_DTYPE, Channel, RunData
-
-__all__ = [
-    "EDGES",
-    "EVENT",
-    "FOOTER",
-    "FRAME_HEADER_BYTES",
-    "IGNORABLE",
-    "LATEST_NS",
-    "LEDGER_NAMES",
-    "MARKS",
-    "MAX_EDGES_PER_FRAME",
-    "MAX_PER_FRAME",
-    "META",
-    "ROWS",
-    "SLICES",
-    "SUFFIX",
-    "VERSION",
-    "Frame",
-    "decode_edges",
-    "edges_frame",
-    "file_header",
-    "frames",
-    "json_frame",
-    "ledger_frames",
-    "marks_frame",
-    "names_frame",
-    "parse",
-    "read",
-    "rows_frame",
-    "slices_frame",
-]
+from pycarbon.frame import Data, check_header
+from pycarbon.run import RunData
 
 SUFFIX = ".pcr"
-MAX_EDGES_PER_FRAME = MAX_PER_FRAME
 
-_LEDGER = (LEDGER_NAMES, SLICES, ROWS, MARKS)
-_EDGE_COLUMNS = ("<i8", "<i8", "<u8", "<u2", "<i4")
+READ_AT_ONCE_BYTES = 1 << 20
+"""What is larger is mapped."""
 
-
-def edges_frame(channel: int, edges: NDArray[np.void]) -> Frame:
-    """Make a frame of one channel's edges: columns, delta-coded where they grow, bytes shuffled, zstd."""
-    columns = [
-        np.diff(edges["t_seen_ns"], prepend=edges["t_seen_ns"][:1]),
-        edges["t_seen_ns"] - edges["t_before_ns"],
-        np.diff(edges["raw"], prepend=np.uint64(0)),
-        edges["flags"],
-        edges["error"],
-    ]
-    return Frame(
-        EDGES,
-        pack(columns, _EDGE_COLUMNS),
-        codec=SHUFFLED_ZSTD,
-        count=len(edges),
-        channel=channel,
-        t_first_ns=int(edges["t_seen_ns"][0]),
-        t_last_ns=int(edges["t_seen_ns"][-1]),
-    )
+MOST_PIPED_BYTES = 1 << 30
 
 
-def decode_edges(frame: Frame) -> NDArray[np.void]:
-    """Undo edges_frame; RunFileError where the payload is not what its header says."""
-    later_ns, width_ns, rises, flags, errors = unpack(frame, _EDGE_COLUMNS, "edges")
-    edges = np.zeros(frame.count, EDGE_DTYPE)
-    edges["t_seen_ns"] = np.cumsum(later_ns) + frame.t_first_ns
-    edges["t_before_ns"] = edges["t_seen_ns"] - width_ns
-    edges["raw"] = np.cumsum(rises, dtype=np.uint64)
-    edges["flags"] = flags
-    edges["error"] = errors
-    edges["channel"] = frame.channel
-    seen_ns = edges["t_seen_ns"]
-    if (
-        edges["t_before_ns"].min() < 0
-        or seen_ns[-1] > LATEST_NS
-        or (width_ns < 0).any()
-        or (seen_ns[1:] < seen_ns[:-1]).any()
-    ):
-        raise RunFileError("edges whose times do not go forward")
-    return edges
-
-
-def _begin(payload: bytes) -> RunData:
-    meta = metadata.read(payload, metadata.META_MEMBERS)
-    channels = [Channel.from_dict(channel) for channel in meta["channels"]]
-    if len({channel.id for channel in channels}) < len(channels):
-        raise ValueError("two channels have one id")
-    if not metadata.COUNT(meta.get("machine", {}).get("n_threads")):
-        raise ValueError("the machine's n_threads is no count")
-    modelled = {channel.domain for channel in channels if channel.source == "model"}
-    if not modelled <= {curve["domain"] for curve in meta.get("curves", [])}:
-        raise ValueError("a modelled channel has no curve")
-    run = RunData(meta, channels, {})
-    run.start_ns  # noqa: B018  a run has a beginning
-    return run
-
-
-def parse(data: bytes, where: str) -> RunData:
-    """Read a whole file's bytes; what follows the first damaged frame is left out and `complete` is False.
+def parse(data: Data, where: str) -> RunData:
+    """Read a file's bytes: one that was closed in order is decoded when asked, what was cut off up to the cut.
 
     RunFileError where nothing can be read, or a frame is of a kind this version must know and does not, or what a
-    whole frame holds makes no sense.
+    whole frame holds makes no sense; of what is decoded later, then.
     """
-    run: RunData | None = None
-    parts: dict[int, list[NDArray[np.void]]] = {}
-    reader = LedgerReader()
-    for frame in frames(data, where):
-        try:
-            if frame.type == META and run is None:
-                run = _begin(frame.payload)
-            elif frame.type == EDGES:
-                part = parts.setdefault(frame.channel, [])
-                part.append(decode_edges(frame))
-                if len(part) > 1 and part[-2]["t_seen_ns"][-1] > part[-1]["t_seen_ns"][0]:
-                    raise RunFileError("edges whose times do not go forward")
-            elif frame.type == FOOTER and run is not None and not run.complete:
-                run.footer = metadata.read(frame.payload, metadata.FOOTER_MEMBERS)
-                run.complete = True
-                if run.end_ns < run.start_ns:
-                    raise RunFileError("a run that ends before it begins")
-            elif frame.type == EVENT and run is not None:
-                run.events.append(metadata.read(frame.payload, metadata.EVENT_MEMBERS))
-            elif frame.type in _LEDGER:
-                reader.add(frame)
-            elif frame.type in (META, FOOTER):
-                raise RunFileError("metadata where none belongs")
-            elif not frame.flags & IGNORABLE:
-                raise RunFileError(f"a frame of unknown type {frame.type}; update pycarbon")
-        except (ValueError, KeyError, TypeError) as error:
-            why = f"{error} is missing" if isinstance(error, KeyError) else error
-            raise RunFileError(f"{where} holds metadata that cannot be read: {why}") from None
-        except MemoryError:
-            raise RunFileError(f"{where} holds more than there is memory for") from None
-        except RunFileError as error:
-            raise RunFileError(f"{where} holds {error}") from None
-    if run is None:
-        raise RunFileError(f"{where} was cut before its metadata: nothing in it can be read")
-    run.edges = {channel: np.concatenate(part) for channel, part in parts.items()}
-    counts = run.footer.get("regions")
-    if reader.seen or counts:
-        run.ledger = reader.ledger(counts or {})
-    return run
+    if check_header(data, where):
+        whole = stored.open_whole(data, where)
+        if whole is not None:
+            return whole
+    return scanning.scan(data, where)
 
 
 def read(path: Path) -> RunData:
     """Read a run file; RunFileError in one line where that cannot be done."""
+    return parse(contents(path), str(path))
+
+
+def contents(path: Path) -> Data:
+    """Give a file's bytes, of a large one mapped; RunFileError in one line where that cannot be done."""
     try:
-        data = path.read_bytes()
+        descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0))
     except FileNotFoundError:
         raise RunFileError(f"there is no file {path}") from None
-    except IsADirectoryError:
-        raise RunFileError(f"{path} is a folder, not a run file") from None
     except OSError as error:
         raise RunFileError(f"{path} cannot be read: {error.strerror}") from None
-    return parse(data, str(path))
+    try:
+        status = os.fstat(descriptor)
+        if stat.S_ISDIR(status.st_mode):
+            raise RunFileError(f"{path} is a folder, not a run file")
+        if stat.S_ISREG(status.st_mode) and status.st_size > READ_AT_ONCE_BYTES:
+            return memoryview(mmap.mmap(descriptor, status.st_size, access=mmap.ACCESS_READ))
+        return _read(descriptor, path)
+    except OSError as error:
+        raise RunFileError(f"{path} cannot be read: {error.strerror}") from None
+    finally:
+        os.close(descriptor)
+
+
+def _read(descriptor: int, path: Path) -> bytes:
+    parts, taken = [], 0
+    while part := os.read(descriptor, READ_AT_ONCE_BYTES + 1):
+        parts.append(part)
+        taken += len(part)
+        if taken > MOST_PIPED_BYTES:
+            raise RunFileError(f"{path} does not end: it is no run file")
+    return b"".join(parts)

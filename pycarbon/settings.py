@@ -21,6 +21,7 @@ class Settings:
 
     Without `rate_hz` counters are read at their edges, as closely as `cpu_budget_percent` of one core allows (0: no
     bound); `priority` is how the sampler competes for its CPU. The first `keep_marks` marks of regions are kept.
+    What was recorded is on the disk at most `sync_s` seconds later (0: when the system pleases).
     """
 
     project: str
@@ -29,6 +30,7 @@ class Settings:
     cpu_budget_percent: float
     priority: str
     keep_marks: int
+    sync_s: float
     pue: float
     data_dir: Path
     layers: Mapping[str, str]
@@ -80,6 +82,7 @@ _CONVERT: dict[str, Callable[[Any], Any]] = {
     "cpu_budget_percent": _number(0.0, 100.0),
     "priority": _one_of(*PRIORITIES),
     "keep_marks": _count(10**9),
+    "sync_s": _number(0.0, 3600.0),
     "pue": _number(1.0, 10.0),
     "data_dir": lambda value: Path(_text(value)).expanduser(),
 }
@@ -139,6 +142,7 @@ def resolve(
         "cpu_budget_percent": 3.0,
         "priority": "normal",
         "keep_marks": 1_000_000,
+        "sync_s": 1.0,
         "pue": 1.0,
         "data_dir": default_data_dir(environ),
     }

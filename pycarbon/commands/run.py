@@ -53,6 +53,12 @@ def prepare_parser(parser: argparse.ArgumentParser) -> None:
         help="of the marks of regions, keep the first N one by one (default: 1000000)",
     )
     parser.add_argument(
+        "--sync",
+        type=float,
+        metavar="SECONDS",
+        help="bring what was recorded to the disk so often, against power failures (default: 1; 0: never)",
+    )
+    parser.add_argument(
         "--tag", type=_tag, action="append", default=[], metavar="K=V", help="attach a tag; repeatable"
     )
     parser.add_argument("--json", action="store_true", help="print the summary as JSON, still on standard error")
@@ -136,6 +142,7 @@ def _begin(command: list[str], options: argparse.Namespace) -> Recorder | None:
             options.cpu_budget,
             options.priority,
             options.keep_marks,
+            options.sync,
         )
         recorder, _ = plan(request, os.environ.get(INSIDE))
         recorder.start()
@@ -152,14 +159,13 @@ def _finish(recorder: Recorder, ended: launch.Ended, said: int, options: argpars
     """End the run and print its summary; what fails here must not change how the command ended."""
     try:
         from pycarbon import reports
-        from pycarbon.analysis import Run
 
         footer = {"exit_status": ended.status, "start_ns": ended.start_ns}
         outcome = recorder.stop(ended.end_ns, footer, ended.cpu_s)
         _tell(recorder.notes[said:])
         if sys.stderr is not None:
             report = reports.get("json" if options.json else "text", sys.stderr)
-            _say(report.render(Run(outcome.run, outcome.path)))
+            _say(report.render(outcome.shown))
     except Exception as error:
         _say(f"pycarbon: no summary: {error!r}")
 

@@ -11,10 +11,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TextIO
 
-from pycarbon.analysis import Energy, Run
+from pycarbon.analysis import Run
 from pycarbon.energy import ChannelEnergy
 from pycarbon.equivalents import one_line
 from pycarbon.reports import figures
+from pycarbon.totals import Energy
 
 LABEL_WIDTH = 18
 SPARKLINE_WIDTH = 24

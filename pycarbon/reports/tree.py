@@ -8,8 +8,9 @@ import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from pycarbon.regions import Region, TreeNode, rank
+from pycarbon.regions import TreeNode, rank
 from pycarbon.reports import figures
+from pycarbon.totals import Region
 
 MOST_LINES = 25
 OUTSIDE, OUTSIDE_BRIEFLY = "(outside regions)", "(outside)"

@@ -12,7 +12,8 @@ from pathlib import Path
 
 import numpy as np
 
-from pycarbon import runfile
+from pycarbon import frame
+from pycarbon.columns import pack
 from pycarbon.run import EDGE_DTYPE, Channel, Flag
 
 START_NS, SECOND = 5 * 10**12, 10**9
@@ -79,25 +80,40 @@ def edges_of(channel: int, period_ns: int, per_update: int, first_raw: int, rang
     return edges
 
 
-def frames() -> list[runfile.Frame]:
+def edges_frame(channel: int, edges: np.ndarray) -> frame.Frame:
+    """A frame as it was written at first, one channel in five columns; nothing writes codec 1 of edges any more."""
+    seen_ns = edges["t_seen_ns"]
+    columns = [
+        np.diff(seen_ns, prepend=seen_ns[:1]),
+        seen_ns - edges["t_before_ns"],
+        np.diff(edges["raw"], prepend=np.uint64(0)),
+        edges["flags"],
+        edges["error"],
+    ]
+    payload = pack(columns, ("<i8", "<i8", "<u8", "<u2", "<i4"))
+    first_ns, last_ns = int(seen_ns[0]), int(seen_ns[-1])
+    return frame.Frame(frame.EDGES, payload, frame.SHUFFLED_ZSTD, 0, len(edges), channel, first_ns, last_ns)
+
+
+def frames() -> list[frame.Frame]:
     """The frames of the file, in order."""
     package = edges_of(0, 10_000_000, 200_000, RANGE - 100_000_000, RANGE)
     return [
-        runfile.json_frame(runfile.META, META),
-        runfile.edges_frame(0, package[:600]),
-        runfile.edges_frame(1, edges_of(1, 10_000_000, 50_000, 7, RANGE)),
-        runfile.Frame(200, b"for readers to come", flags=runfile.IGNORABLE),
-        runfile.edges_frame(0, package[600:]),
-        runfile.edges_frame(2, edges_of(2, 10_000_000, 150_000, 0, RANGE)),
-        runfile.edges_frame(3, edges_of(3, SECOND // 10, 20, 1000)),
-        runfile.edges_frame(4, edges_of(4, SECOND // 10, 10, 0)),
-        runfile.json_frame(runfile.FOOTER, FOOTER),
+        frame.json_frame(frame.META, META),
+        edges_frame(0, package[:600]),
+        edges_frame(1, edges_of(1, 10_000_000, 50_000, 7, RANGE)),
+        frame.Frame(200, b"for readers to come", flags=frame.IGNORABLE),
+        edges_frame(0, package[600:]),
+        edges_frame(2, edges_of(2, 10_000_000, 150_000, 0, RANGE)),
+        edges_frame(3, edges_of(3, SECOND // 10, 20, 1000)),
+        edges_frame(4, edges_of(4, SECOND // 10, 10, 0)),
+        frame.json_frame(frame.FOOTER, FOOTER),
     ]
 
 
-def encoded(parts: list[runfile.Frame]) -> bytes:
+def encoded(parts: list[frame.Frame]) -> bytes:
     """A whole file of these frames."""
-    return runfile.file_header() + b"".join(frame.encode(number) for number, frame in enumerate(parts))
+    return frame.file_header() + b"".join(part.encode(number) for number, part in enumerate(parts))
 
 
 if __name__ == "__main__":

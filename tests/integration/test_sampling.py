@@ -17,8 +17,8 @@ from processes import children, is_root, pycarbon_run, run, started, wait_until
 
 from pycarbon import load
 from pycarbon.analysis import Run
+from pycarbon.frame import EVENT, json_frame
 from pycarbon.run import Flag, GapCause
-from pycarbon.runfile import EVENT, json_frame
 
 PACKAGE = "intel-rapl:0"
 CLOSE_NS = 50_000
@@ -218,6 +218,6 @@ def test_a_wall_clock_that_was_set_is_kept_even_if_the_recorder_dies(tmp_path):
 
 
 def _frames(file: Path) -> list[object]:
-    from pycarbon.runfile import frames
+    from pycarbon.frame import frames
 
     return list(frames(file.read_bytes(), str(file)))

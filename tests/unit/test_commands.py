@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from pycarbon import runfile
 from pycarbon._version import __version__
 from pycarbon.commands import COMMANDS, main
+from pycarbon.frame import META, file_header, json_frame
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "run-v1.pcr"
 
@@ -144,8 +144,8 @@ def test_a_failure_is_1_and_one_line(tmp_path):
     # GIVEN files that cannot be reported, each in its own way
     (tmp_path / "text.pcr").write_text("hello")
     (tmp_path / "cut.pcr").write_bytes(GOLDEN.read_bytes()[:40])
-    meta = runfile.json_frame(runfile.META, {"start_ns": "soon", "channels": []})
-    (tmp_path / "hostile.pcr").write_bytes(runfile.file_header() + meta.encode(0))
+    meta = json_frame(META, {"start_ns": "soon", "channels": []})
+    (tmp_path / "hostile.pcr").write_bytes(file_header() + meta.encode(0))
     (tmp_path / "folder").mkdir()
     (tmp_path / "folder.live").mkdir()
     names = ["missing.pcr", "text.pcr", "cut.pcr", "hostile.pcr", "folder", "folder.live", "n" * 3000, "\udcff.pcr"]

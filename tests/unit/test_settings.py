@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from pycarbon.errors import PyCarbonError
 from pycarbon.settings import MAX_RATE_HZ, MIN_RATE_HZ, default_data_dir, resolve, user_config_path
 
-NAMES = ("project", "zone", "rate_hz", "cpu_budget_percent", "priority", "keep_marks", "pue", "data_dir")
+NAMES = ("project", "zone", "rate_hz", "cpu_budget_percent", "priority", "keep_marks", "sync_s", "pue", "data_dir")
 
 
 class Place:
@@ -71,12 +71,13 @@ def test_every_name_can_be_set_everywhere(place):
     place.config.write_text('zone = " FRA "\npue = 1.5\n')
     place.pyproject.write_text("[tool]\npycarbon = { rate_hz = 50 }\n")
     place.environ |= {"PYCARBON_DATA_DIR": "~/runs", "PYCARBON_PUE": "1.2", "PYCARBON_CPU_BUDGET_PERCENT": "0"}
-    place.environ |= {"PYCARBON_PRIORITY": "realtime", "PYCARBON_KEEP_MARKS": "7"}
+    place.environ |= {"PYCARBON_PRIORITY": "realtime", "PYCARBON_KEEP_MARKS": "7", "PYCARBON_SYNC_S": "5"}
     # WHEN they are put together THEN all of them count
     found, complaints = place.resolve(project=" p ")
     assert (found.project, found.zone, found.rate_hz, found.pue) == ("p", "FRA", 50.0, 1.2)
     assert found.data_dir == Path("~/runs").expanduser()
-    assert (found.cpu_budget_percent, found.priority, found.keep_marks) == (0.0, "realtime", 7)
+    assert (found.cpu_budget_percent, found.priority) == (0.0, "realtime")
+    assert (found.keep_marks, found.sync_s) == (7, 5.0)
     assert found.layers == {
         "project": "argument",
         "zone": str(place.config),
@@ -86,6 +87,7 @@ def test_every_name_can_be_set_everywhere(place):
         "cpu_budget_percent": "environment",
         "priority": "environment",
         "keep_marks": "environment",
+        "sync_s": "environment",
     }
     assert complaints == []
 

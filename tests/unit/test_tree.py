@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pycarbon.regions import Region, TreeNode
+from pycarbon.regions import TreeNode
 from pycarbon.reports.tree import MOST_LINES, lines
+from pycarbon.totals import Region
 
 GOLDEN = Path(__file__).parents[1] / "golden"
 MIXES = "labels alternate faster than package-0 is updated (every 1 ms): shuffle blocks of 5 ms or more"

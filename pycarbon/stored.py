@@ -1,0 +1,249 @@
+"""A whole run file as its reader sees it: metadata and footer at once, everything else when it is asked for.
+
+    trailer --> footer (figures)          read when the file is opened
+       |------> index --> frames          decoded when asked for, and only those asked for
+
+Hazard: a large file is mapped, so its pages come from the disk as they are used; who truncates it meanwhile ends its
+readers by SIGBUS. Run files are replaced by rename, never changed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pycarbon import edge_reader, metadata
+from pycarbon.columns import check_room, is_small
+from pycarbon.errors import RunFileError
+from pycarbon.frame import EDGES, EVENT, FILE_HEADER_BYTES, FOOTER, INDEX, META, RAW, Data, Frame, read_frame
+from pycarbon.index import TRAILER_BYTES, read_index, read_trailer
+from pycarbon.ledger import Ledger
+from pycarbon.ledger_frames import LedgerReader
+from pycarbon.run import EDGE_DTYPE, Channel, RunData
+from pycarbon.scanning import LEDGER, append, begin, end, is_known, json_of, telling
+
+REPAIR = "`pycarbon repair` keeps what is whole"
+
+
+def open_whole(data: Data, where: str) -> RunData | None:
+    """Open a file that was closed in order; None where it was not, or its trailer leads nowhere.
+
+    RunFileError where its metadata or footer make no sense.
+    """
+    found = read_trailer(bytes(data[-TRAILER_BYTES:]))
+    if found is None:
+        return None
+    index, footer = (read_frame(data, offset) for offset in found)
+    meta = read_frame(data, FILE_HEADER_BYTES, 0)
+    if index is None or footer is None or meta is None:
+        return None
+    if (index[0].type, footer[0].type, meta[0].type) != (INDEX, FOOTER, META):
+        return None
+    if (index[1], footer[1]) != (found[1], len(data) - TRAILER_BYTES):
+        return None
+    with telling(where):
+        for frame in (meta[0], footer[0], index[0]):
+            if not is_known(frame):
+                raise RunFileError(f"a frame of type {frame.type} that cannot be skipped")
+        run = begin(meta[0])
+        end(run, footer[0])
+        return StoredRun(run, Stored(data, where, index[0], found[0]))
+
+
+class Stored:
+    """The frames of a whole file, found by its index."""
+
+    def __init__(self, data: Data, where: str, index: Frame, index_offset: int) -> None:
+        """Take a file's bytes; the index is read when it is first needed."""
+        self._data, self._where, self._index, self._index_offset = data, where, index, index_offset
+
+    @cached_property
+    def rows(self) -> NDArray[np.void]:
+        """The index, INDEX_DTYPE."""
+        with telling(self._where):
+            return read_index(self._index, FILE_HEADER_BYTES, self._index_offset)
+
+    @cached_property
+    def number(self) -> NDArray[np.int64]:
+        """The number of the frame that each row of the index is about."""
+        number: NDArray[np.int64] = np.cumsum(np.diff(self.rows["offset"], prepend=FILE_HEADER_BYTES) != 0)
+        return number
+
+    def frames(self, rows: NDArray[np.bool_]) -> Iterator[tuple[Frame, NDArray[np.void]]]:
+        """Give the frames of some rows of the index, each with all its rows; RunFileError where one is damaged."""
+        wanted = np.zeros(int(self.number[-1]) + 1, np.bool_)
+        wanted[self.number[rows]] = True
+        starts = np.searchsorted(self.number, np.arange(len(wanted) + 1))
+        for number in np.flatnonzero(wanted).tolist():
+            own = self.rows[starts[number] : starts[number + 1]]
+            offset = int(own["offset"][0])
+            found = read_frame(self._data, offset, number)
+            if found is None:
+                raise RunFileError(f"a damaged frame at byte {offset}; {REPAIR}")
+            frame = found[0]
+            if frame.type != own["type"][0] or frame.count != own["count"].sum(dtype=np.int64):
+                raise RunFileError("an index that is wrong about its frames")
+            if is_known(frame):
+                yield frame, own
+
+    @property
+    def where(self) -> str:
+        """What the file is called in errors."""
+        return self._where
+
+
+class StoredEdges(Mapping[int, NDArray[np.void]]):
+    """The edges of each channel, decoded when asked for and then kept, if they are few enough."""
+
+    def __init__(self, stored: Stored) -> None:
+        """Take a file's frames."""
+        self._stored = stored
+        self._kept: dict[int, NDArray[np.void]] = {}
+
+    @cached_property
+    def _channel(self) -> NDArray[np.int64]:
+        """The channel of each row of the index; -1 for other frames than edges."""
+        rows = self._stored.rows
+        return np.where(rows["type"] == EDGES, rows["channel"].astype(np.int64), -1)
+
+    @cached_property
+    def _counts(self) -> dict[int, int]:
+        counts = np.bincount(self._channel + 1, weights=self._stored.rows["count"])
+        return {int(channel): int(counts[channel + 1]) for channel in np.flatnonzero(counts[1:])}
+
+    def __iter__(self) -> Iterator[int]:
+        """Give the ids of the channels that have edges."""
+        return iter(self._counts)
+
+    def __len__(self) -> int:
+        """Count the channels that have edges."""
+        return len(self._counts)
+
+    def __getitem__(self, channel: int) -> NDArray[np.void]:
+        """Decode a channel's edges, and those of the channels that share its frames."""
+        if channel not in self._counts:
+            raise KeyError(channel)
+        if channel not in self._kept:
+            own = self._channel == channel
+            number = self._stored.number
+            shared = np.zeros(int(number[-1]) + 1, np.bool_)
+            shared[number[own]] = True
+            wanted = {int(other) for other in np.flatnonzero(np.bincount(self._channel[shared[number]] + 1)) - 1}
+            if not is_small(sum(self._counts[other] for other in wanted)):
+                self._kept, wanted = {}, {channel}
+            self._kept |= self._decode(shared[number], wanted)
+        return self._kept[channel]
+
+    def within(self, channel: int, first_ns: int, last_ns: int) -> NDArray[np.void]:
+        """Decode the frames that hold a channel's edges seen in a span, and some around it."""
+        if channel in self._kept:
+            return self._kept[channel]
+        rows = self._stored.rows
+        own = np.flatnonzero(self._channel == channel)
+        near = np.flatnonzero((rows["last_ns"][own] >= first_ns) & (rows["first_ns"][own] <= last_ns))
+        if not len(near):
+            return np.empty(0, EDGE_DTYPE)
+        chosen = np.zeros(len(rows), np.bool_)
+        chosen[own[max(near[0] - 1, 0) : near[-1] + 2]] = True  # an edge is judged by its neighbours
+        return self._decode(chosen, {channel})[channel]
+
+    def _decode(self, rows: NDArray[np.bool_], wanted: set[int]) -> dict[int, NDArray[np.void]]:
+        count = self._stored.rows["count"]
+        counts = {channel: int(count[rows & (self._channel == channel)].sum(dtype=np.int64)) for channel in wanted}
+        with telling(self._stored.where):
+            check_room(sum(counts.values()))
+            filling = _Filling(counts)
+            for frame, own in self._stored.frames(rows):
+                if frame.codec == RAW and counts.get(frame.channel) == frame.count:
+                    filling.take_view(frame)
+                else:
+                    found = edge_reader.decode(frame, filling.place)
+                    filling.check(found, own)
+            return filling.edges
+
+
+class _Filling:
+    """Arrays that grow full as frames are decoded right into them."""
+
+    def __init__(self, counts: dict[int, int]) -> None:
+        """Make room for so many edges of each channel, once the first come."""
+        self._counts = counts
+        self._taken = dict.fromkeys(counts, 0)
+        self.edges: dict[int, NDArray[np.void]] = {}
+
+    def place(self, channel: int, count: int) -> NDArray[np.void] | None:
+        """Give room for a channel's next edges; None where they are not wanted."""
+        if channel not in self._counts:
+            return None
+        if channel not in self.edges:
+            self.edges[channel] = np.empty(self._counts[channel], EDGE_DTYPE)
+        start = self._taken[channel]
+        if start + count > self._counts[channel]:
+            raise RunFileError("an index that is wrong about its frames")
+        self._taken[channel] = start + count
+        return self.edges[channel][start : start + count]
+
+    def take_view(self, frame: Frame) -> None:
+        """Take all edges of a channel as they lie in the file."""
+        self.edges[frame.channel] = edge_reader.view_raw(frame)
+        self._taken[frame.channel] = frame.count
+
+    def check(self, found: list[tuple[int, NDArray[np.void]]], rows: NDArray[np.void]) -> None:
+        """Compare what was decoded with the index, and with the edges before; RunFileError where they differ."""
+        told = {int(row["channel"]): row for row in rows}
+        for channel, edges in found:
+            row = told.get(channel)
+            if row is None or [len(edges), edges["t_seen_ns"][0], edges["t_seen_ns"][-1]] != [
+                row["count"],
+                row["first_ns"],
+                row["last_ns"],
+            ]:
+                raise RunFileError("an index that is wrong about its frames")
+            before = self._taken[channel] - len(edges) - 1
+            if before >= 0:
+                append([self.edges[channel][before : before + 1]], edges)
+
+
+class StoredRun(RunData):
+    """A run in a whole file."""
+
+    def __init__(self, run: RunData, stored: Stored) -> None:
+        """Take what was read already."""
+        self.meta, self.channels, self.footer, self.complete = run.meta, run.channels, run.footer, run.complete
+        self.edges = self._edges = StoredEdges(stored)
+        self._stored = stored
+
+    @cached_property
+    def events(self) -> list[dict[str, Any]]:  # type: ignore[override]
+        """What happened to the run as a whole."""
+        return [self._event(frame) for frame in self._frames((EVENT,))]
+
+    @cached_property
+    def ledger(self) -> Ledger | None:  # type: ignore[override]
+        """What the program said of its regions."""
+        reader = LedgerReader()
+        for frame in self._frames(LEDGER):
+            with telling(self._stored.where):
+                reader.add(frame)
+        counts = self.footer.get("regions")
+        return reader.ledger(counts or {}) if reader.seen or counts else None
+
+    def _event(self, frame: Frame) -> dict[str, Any]:
+        with telling(self._stored.where):
+            return json_of(frame, metadata.EVENT_MEMBERS)
+
+    def _frames(self, kinds: tuple[int, ...]) -> Iterator[Frame]:
+        with telling(self._stored.where):
+            type_of = self._stored.rows["type"]
+            rows = np.zeros(len(type_of), np.bool_)
+            for kind in kinds:
+                rows |= type_of == kind
+            yield from [frame for frame, _ in self._stored.frames(rows)]
+
+    def edges_within(self, channel: Channel, first_ns: int, last_ns: int) -> NDArray[np.void]:
+        """Give at least the channel's edges that were seen in a span; only frames near it are decoded."""
+        return self._edges.within(channel.id, first_ns, last_ns)

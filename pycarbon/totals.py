@@ -1,0 +1,113 @@
+"""A run's figures as its file keeps them: computed once, when it ended, so that nobody needs its edges for them."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from pycarbon.energy import ChannelEnergy
+from pycarbon.run import Kind
+
+ARITHMETIC = 1
+"""Raise it whenever figures are computed in another way: those in older files are then computed anew."""
+
+MOST_REGIONS = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Energy:
+    """What a run used, in joules; every figure lies between its low and its high.
+
+    The total adds the channels whose `in_total` is true, and its kind is that of its least certain part.
+    `process_j` is the recorded process tree's share of the total, `attributed` by CPU time; None where the CPU
+    time is not known.
+    """
+
+    total_j: float
+    low_j: float
+    high_j: float
+    kind: Kind
+    process_j: float | None
+    process_low_j: float | None
+    process_high_j: float | None
+    channels: tuple[ChannelEnergy, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Region:
+    """One label with all that is nested in it, or one place of it in the tree.
+
+    `time_s` is summed over threads. `energy_j` is None where the run does not tell it: `resolved` is False then,
+    `remedy` says what would help, and the bounds hold all the same. `self_...` is without what is nested in it,
+    `share` its part of the run's total. `kind` is "attributed" where threads ran at once and share by CPU time.
+    """
+
+    label: str
+    calls: int
+    time_s: float
+    energy_j: float | None
+    low_j: float
+    high_j: float
+    energy_per_call_j: float | None
+    low_per_call_j: float | None
+    high_per_call_j: float | None
+    co2e_g: float | None
+    kind: Kind
+    method: str
+    resolved: bool
+    remedy: str
+    self_time_s: float
+    self_energy_j: float | None
+    share: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Totals:
+    """The figures that reports begin with. `regions` is None where they were too many, or took too long."""
+
+    energy: Energy
+    remarks: tuple[str, ...]
+    regions: tuple[Region, ...] | None
+    outside: Region | None
+
+
+def to_dict(totals: Totals) -> dict[str, Any]:
+    """Give totals as JSON can hold them; empty where one of them is no number."""
+    values: dict[str, Any] = {
+        "arithmetic": ARITHMETIC,
+        "energy": asdict(totals.energy),
+        "remarks": list(totals.remarks),
+    }
+    if totals.regions is not None and len(totals.regions) <= MOST_REGIONS:
+        values["regions"] = [asdict(region) for region in totals.regions]
+        values["outside"] = None if totals.outside is None else asdict(totals.outside)
+    return values if _is_finite(values) else {}
+
+
+def from_dict(values: dict[str, Any]) -> Totals | None:
+    """Read what to_dict wrote and metadata.TOTALS checked; None where other arithmetic made it."""
+    if values.get("arithmetic") != ARITHMETIC:
+        return None
+    stored = values["energy"]
+    channels = tuple(ChannelEnergy(**_members(ChannelEnergy, channel)) for channel in stored["channels"])
+    energy = Energy(**_members(Energy, stored) | {"channels": channels})
+    if "regions" not in values:
+        return Totals(energy, tuple(values["remarks"]), None, None)
+    regions = tuple(Region(**_members(Region, region)) for region in values["regions"])
+    outside = values["outside"]
+    return Totals(
+        energy, tuple(values["remarks"]), regions, None if outside is None else Region(**_members(Region, outside))
+    )
+
+
+def _members(kind: Any, values: dict[str, Any]) -> dict[str, Any]:
+    return {name: values[name] for name in kind.__slots__}
+
+
+def _is_finite(value: Any) -> bool:
+    if isinstance(value, float):
+        return math.isfinite(value)
+    if isinstance(value, dict):
+        return all(map(_is_finite, value.values()))
+    return all(map(_is_finite, value)) if isinstance(value, list | tuple) else True
