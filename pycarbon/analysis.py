@@ -27,6 +27,8 @@ from pycarbon.run import Channel, Kind, RunData
 from pycarbon.totals import Energy, Region, Totals
 
 if TYPE_CHECKING:
+    import pandas
+
     from pycarbon.regions import Figures, TreeNode
     from pycarbon.supply import Supply
 
@@ -271,6 +273,15 @@ class Run:
         series["time_ns"] = border_ns[:-1] if len(power_w) else 0
         series["power_w"] = power_w
         return series
+
+    def to_pandas(self, table: str = "edges", *, every: str | float | None = None) -> pandas.DataFrame:
+        """Give a table of the run (edges, power, channels, regions, calls) as a DataFrame, see docs/export.md.
+
+        `every` is the length of the windows of `power`. PyCarbonError where pandas is missing.
+        """
+        from pycarbon.exports.as_pandas import to_pandas
+
+        return to_pandas(self, table, every)
 
     @property
     def _energy_channels(self) -> list[Channel]:

@@ -15,7 +15,7 @@ PACKAGE = ROOT / "pycarbon"
 
 LAYERS = [
     "_version  errors  interval  domains  microarchitecture  cpu_brand  _native  _marks  _edges  unmarked  ledger",
-    "launch  attention  machine  run  updates  intensity  equivalents  cpus  msr_units",
+    "exports.text  exports.extras  launch  attention  machine  run  updates  intensity  equivalents  cpus  msr_units",
     "model  emissions  energy  frame  oddities  portable  counters  narrow",
     "columns  totals  supply  design  least_squares  remedies",
     "metadata  edge_reader  index",
@@ -28,7 +28,10 @@ LAYERS = [
     "runfile  fold",
     "source_powercap  source_perf  source_msr",
     "attribution  sources  growing  settings  store  gaps  regions  calls",
-    "home  feeds  marking  remarks",
+    "home  feeds  marking  remarks  exports.recorded",
+    "exports.about  exports.wall_clock",
+    "exports.tables",
+    "exports.as_pandas",
     "analysis  reducing",
     "closing  agreement  meter",
     "recorder",
@@ -37,7 +40,10 @@ LAYERS = [
     "reports.tree",
     "reports.text  reports.as_json  reports.screen  reports.stream",
     "reports",
-    "commands.run  commands.report  commands.doctor  commands.top",
+    "exports.as_parquet  exports.as_csv",
+    "exports.as_json",
+    "exports",
+    "commands.run  commands.report   commands.doctor  commands.top",
     "commands",
     "__main__",
 ]
