@@ -24,6 +24,8 @@ FORMATS = {
     "parquet": Format("as_parquet", True, False, (".parquet", ".pq")),
     "csv": Format("as_csv", True, True, (".csv",)),
     "json": Format("as_json", True, True, (".json",)),
+    "perfetto": Format("as_perfetto", False, False, (".pftrace", ".perfetto-trace")),
+    "chrome-trace": Format("as_chrome_trace", False, True, (".trace.json",)),
 }
 
 
