@@ -2,37 +2,33 @@
 
 from __future__ import annotations
 
-import csv
-import io
-from collections.abc import Iterator
 from typing import Any, BinaryIO
 
 import numpy as np
 
 from pycarbon.exports.recorded import Recorded
-from pycarbon.exports.tables import Column, Table, Values, Words, table
+from pycarbon.exports.tables import Column, Values, Words, table
 
 ROWS = 1 << 14
 
 
 def write(run: Recorded, sink: BinaryIO, name: str, every: str | float | None) -> None:
-    """Write the table in UTF-8, lines end as RFC 4180 says."""
+    """Write the table in UTF-8."""
     made = table(run, name, every)
-    for lines in _lines(made):
-        sink.write(lines.encode("utf-8"))
-
-
-def _lines(made: Table) -> Iterator[str]:
-    text = io.StringIO(newline="")
-    writer = csv.writer(text)
-    writer.writerow([column.name for column in made.columns])
+    sink.write((",".join(column.name for column in made.columns) + "\n").encode("ascii"))
     for part in made.batches(ROWS):
-        columns = [cells(column, part[column.name], "") for column in made.columns]
-        writer.writerows(zip(*columns, strict=True))
-        yield text.getvalue()
-        text.seek(0)
-        text.truncate()
-    yield text.getvalue()
+        columns = [_fields(column, part[column.name]) for column in made.columns]
+        sink.write("".join(f"{line}\n" for line in map(",".join, zip(*columns, strict=True))).encode("utf-8"))
+
+
+def _fields(column: Column, values: Values) -> list[str]:
+    if isinstance(values, Words):  # quoted once for each word, not for each row: this is millions of rows
+        return Words(values.codes, [_quoted(word) for word in values.words]).tolist()
+    return list(map(str, cells(column, values, "")))
+
+
+def _quoted(word: str) -> str:
+    return '"' + word.replace('"', '""') + '"' if any(mark in word for mark in ',"\r\n') else word
 
 
 def cells(column: Column, values: Values, unknown: Any) -> list[Any]:

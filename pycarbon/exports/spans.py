@@ -53,9 +53,9 @@ def missing(run: Recorded) -> list[str]:
         return []
     said = []
     if not_kept := ledger.counts.get("not_kept", 0):
-        said.append(f"{not_kept} marks of regions were not kept one by one: their calls are in no span")
+        said.append(f"{not_kept} marks of regions were not kept one by one: their calls are not in it")
     if untold := int((ledger.marks["thread"] == UNTOLD).sum()):
-        said.append(f"{untold} marks are of threads beyond the first {UNTOLD}: their calls are in no span")
+        said.append(f"{untold} marks are of threads beyond the first {UNTOLD}: their calls are not in it")
     if len(ledger.marks) and not _affordable(ledger):
         said.append("there are too many labels and calls for the energy of each call")
     return said

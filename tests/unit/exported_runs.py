@@ -16,6 +16,7 @@ TEXTS = [
     "a\0b",
     'quo"te, comma',
     "two\r\nlines\rand\nmore",
+    "a\rb",
     "\x1b[2J\x07\x9b",
     "",
     "NA",

@@ -221,7 +221,7 @@ def test_what_was_not_kept_is_in_no_slice(name, tmp_path):
         assert len(cut) == entered - int((kept["kind"] == LEAVE).sum()) > 0
         # AND so does the whole
         notes = ask("select string_value as s from args where key like '%notes[%'")
-        assert f"{not_kept} marks of regions were not kept one by one: their calls are in no span" in [
+        assert f"{not_kept} marks of regions were not kept one by one: their calls are not in it" in [
             row["s"] for row in notes
         ]
 

@@ -39,11 +39,11 @@ LAYERS = [
     "recording  live  reports.figures",
     "reports.tree",
     "reports.text  reports.as_json  reports.screen  reports.stream",
-    "reports  exports.tracks  exports.spans",
+    "reports  exports.tracks  exports.spans  exports.output",
     "exports.as_parquet  exports.as_csv  exports.as_perfetto  exports.as_chrome_trace",
     "exports.as_json",
     "exports",
-    "commands.run  commands.report   commands.doctor  commands.top",
+    "commands.run  commands.report  commands.export  commands.doctor  commands.top",
     "commands",
     "__main__",
 ]
