@@ -35,8 +35,8 @@ def calls(ledger: Ledger, label: int, supplies: Sequence[Supply]) -> NDArray[np.
     A call that waited in between (a generator) is the sum of its pieces. Pieces of several such calls that take turns
     in one thread are told apart by their order alone.
     """
-    pieces = _pieces(ledger.marks)
-    pieces = pieces[ledger.nodes["label"][pieces["node"]] == label]
+    # marks of a thread nest, so those of one label do among themselves: only these need be paired
+    pieces = _pieces(ledger.marks[(ledger.nodes["label"] == label)[ledger.marks["node"]]])
     pieces = pieces[np.lexsort((pieces["start_ns"], pieces["node"], pieces["thread"]))]
     if not len(pieces):
         return np.empty(0, CALL_DTYPE)
