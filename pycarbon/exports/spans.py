@@ -18,8 +18,8 @@ from pycarbon.exports.tables import labels
 from pycarbon.ledger import ENTER, LEAVE, RESUME, Ledger
 
 MARKS = 1 << 14
-MOST_WORK = 1 << 34
-"""Labels times marks: beyond, single calls' energies take minutes, and are left out."""
+MOST_WORK = 1 << 32
+"""Labels times marks: beyond, the energies of single calls take minutes, and are left out."""
 
 END = -1
 
