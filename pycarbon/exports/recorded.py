@@ -7,8 +7,8 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from pycarbon.regions import Region
 from pycarbon.run import RunData
+from pycarbon.totals import Region
 
 
 class Recorded(Protocol):

@@ -18,7 +18,7 @@ from pycarbon.errors import PyCarbonError
 from pycarbon.exports.recorded import Recorded
 from pycarbon.exports.text import clean
 from pycarbon.exports.wall_clock import WallClock
-from pycarbon.regions import Region
+from pycarbon.totals import Region
 
 Type = Literal["text", "int", "float", "bool", "utc"]
 DTYPES = {"int": "<i8", "float": "<f8", "bool": "?", "utc": "M8[ns]"}
