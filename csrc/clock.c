@@ -1,6 +1,7 @@
 /* clock: see clock.h. */
 #include "clock.h"
 
+#include <sys/timex.h>
 #include <time.h>
 
 static int64_t read_ns(clockid_t id)
@@ -40,6 +41,13 @@ const struct pc_clock *pc_clock_thread_cpu(void)
     return &thread_cpu;
 }
 
+static int64_t wall_error_ns(void)
+{
+    struct timex kept = {.modes = 0}; /* asks only, which needs no privilege */
+    int state = ntp_adjtime(&kept);
+    return state < 0 || state == TIME_ERROR ? -1 : (int64_t)kept.maxerror * 1000;
+}
+
 struct pc_clock_anchor pc_clock_anchor_now(void)
 {
     struct pc_clock_anchor best = {.uncertainty_ns = INT64_MAX};
@@ -57,5 +65,6 @@ struct pc_clock_anchor pc_clock_anchor_now(void)
             best.uncertainty_ns = after_ns - before_ns;
         }
     }
+    best.wall_error_ns = wall_error_ns();
     return best;
 }

@@ -21,13 +21,15 @@ const struct pc_clock *pc_clock_thread_cpu(void);
 /*
  * One moment on three clocks.  `realtime_ns` and `boottime_ns` were read between two readings of the
  * monotonic clock that lie `uncertainty_ns` apart; `monotonic_ns` is their middle.  A realtime that moves
- * against monotonic is a clock step, a boottime that does is a suspend.
+ * against monotonic is a clock step, a boottime that does is a suspend.  `wall_error_ns` is how far realtime may be
+ * from true time, as the kernel has it from the daemon that keeps the clock; -1 where it says that nobody does.
  */
 struct pc_clock_anchor {
     int64_t monotonic_ns;
     int64_t realtime_ns;
     int64_t boottime_ns;
     int64_t uncertainty_ns;
+    int64_t wall_error_ns;
 };
 
 struct pc_clock_anchor pc_clock_anchor_now(void);

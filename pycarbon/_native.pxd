@@ -12,6 +12,7 @@ cdef extern from "clock.h" nogil:
         int64_t realtime_ns
         int64_t boottime_ns
         int64_t uncertainty_ns
+        int64_t wall_error_ns
     const pc_clock *pc_clock_monotonic()
     pc_clock_anchor pc_clock_anchor_now()
 

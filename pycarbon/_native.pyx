@@ -16,9 +16,9 @@ cdef int check(int code, where=None) except -1:
 
 
 def clock_anchor():
-    """One moment on three clocks: (monotonic_ns, realtime_ns, boottime_ns, uncertainty_ns)."""
+    """One moment on three clocks: (monotonic_ns, realtime_ns, boottime_ns, uncertainty_ns, wall_error_ns)."""
     cdef pc_clock_anchor anchor = pc_clock_anchor_now()
-    return anchor.monotonic_ns, anchor.realtime_ns, anchor.boottime_ns, anchor.uncertainty_ns
+    return anchor.monotonic_ns, anchor.realtime_ns, anchor.boottime_ns, anchor.uncertainty_ns, anchor.wall_error_ns
 
 
 def read_msr(path, uint32_t number):

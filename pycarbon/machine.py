@@ -13,7 +13,15 @@ from typing import Any
 
 from pycarbon.microarchitecture import arm_name, arm_vendor, x86_name
 
+try:
+    from _blake2 import (
+        blake2b,
+    )  # without OpenSSL, which hashlib loads: that would take every start a few milliseconds
+except ImportError:
+    from hashlib import blake2b
+
 _MAX_BYTES = 8 << 20  # /proc/cpuinfo of a 1024-thread machine has about 2 MB
+_LINE_BYTES = 1 << 16  # the kernel refuses to be asked for megabytes of what lies under /proc/sys
 _CONTAINER_WORDS = ("docker", "kubepods", "containerd", "libpod", "lxc", "garden", "/ecs/")
 _VM_WORDS = re.compile(
     r"kvm|qemu|amazon ec2|google compute engine|vmware|virtualbox|virtual machine|xen|bochs|"
@@ -27,7 +35,9 @@ class Machine:
     """One machine as seen from inside: on a virtual machine the counts are the guest's share.
 
     `vendor` is the x86 vendor string or the designer of an arm64 core, whose part number is
-    `model`. Whatever nothing tells is None.
+    `model`. `boot` is the same for all that runs under one kernel from one start of it to the next, in
+    containers too, and for nothing else: those share counters and CLOCK_MONOTONIC. It is a digest, since the
+    kernel's own id is for software on the machine to know. Whatever nothing tells is None.
     """
 
     arch: str | None = None
@@ -47,6 +57,7 @@ class Machine:
     hypervisor: bool | None = None
     hypervisor_name: str | None = None
     container: bool | None = None
+    boot: str | None = None
 
     @property
     def threads_per_core(self) -> int | None:
@@ -88,16 +99,16 @@ def clock_ticks_per_s() -> int:
         return 100
 
 
-def _read(path: Path) -> str:
+def _read(path: Path, most_bytes: int = _MAX_BYTES) -> str:
     try:
         with path.open("rb") as file:
-            return file.read(_MAX_BYTES).decode("utf-8", "replace")
+            return file.read(most_bytes).decode("utf-8", "replace")
     except (OSError, ValueError):
         return ""
 
 
 def _line(path: Path) -> str | None:
-    text = _read(path).replace("\x00", "").strip()
+    text = _read(path, _LINE_BYTES).replace("\x00", "").strip()
     return text.splitlines()[0].strip()[:256] if text else None
 
 
@@ -216,7 +227,13 @@ def _host(proc: Path, sys: Path, processors: list[dict[str, str]], cpu: Machine)
         hypervisor=hypervisor,
         hypervisor_name=name if hypervisor else None,
         container=_container(proc),
+        boot=_boot(proc),
     )
+
+
+def _boot(proc: Path) -> str | None:
+    boot_id = _line(proc / "sys/kernel/random/boot_id")
+    return None if boot_id is None else blake2b(boot_id.encode(), digest_size=16, person=b"pycarbon").hexdigest()
 
 
 def _hypervisor(processors: list[dict[str, str]], sys: Path, dmi: str) -> bool | None:

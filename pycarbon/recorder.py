@@ -346,10 +346,13 @@ def _signals_elsewhere() -> Iterator[None]:
         signal.pthread_sigmask(signal.SIG_SETMASK, mask)
 
 
-def _anchor() -> dict[str, int]:
+def _anchor() -> dict[str, Any]:
+    """Read the clocks; `wall_error_ns` is None where nobody keeps the wall clock, or nothing tells."""
     names = ("monotonic_ns", "realtime_ns", "boottime_ns", "uncertainty_ns")
     try:
         from pycarbon import _native
     except ImportError:
-        return {"monotonic_ns": time.monotonic_ns(), "realtime_ns": time.time_ns(), "uncertainty_ns": 1_000_000}
-    return dict(zip(names, _native.clock_anchor(), strict=True))
+        now = {"monotonic_ns": time.monotonic_ns(), "realtime_ns": time.time_ns(), "uncertainty_ns": 1_000_000}
+        return {**now, "wall_error_ns": None}
+    *times_ns, wall_error_ns = _native.clock_anchor()
+    return {**dict(zip(names, times_ns, strict=True)), "wall_error_ns": None if wall_error_ns < 0 else wall_error_ns}

@@ -1,5 +1,6 @@
 """The clock is CLOCK_MONOTONIC, and an anchor ties it to the others within its uncertainty."""
 
+import ctypes
 import threading
 import time
 
@@ -61,3 +62,35 @@ def test_the_threads_clock_counts_the_cpu_time_of_whoever_asks():
     thread.start()
     thread.join()
     assert 0 < others[0] <= time.clock_gettime_ns(time.CLOCK_PROCESS_CPUTIME_ID) - used_ns
+
+
+TIME_ERROR = 5
+"""What adjtimex answers where the clock is not synchronised."""
+
+
+class Timex(ctypes.Structure):
+    """The head of `struct timex` (adjtimex(2)), as far as it is asked for here, and room for the rest."""
+
+    _fields_ = (
+        ("modes", ctypes.c_uint),
+        ("offset", ctypes.c_long),
+        ("freq", ctypes.c_long),
+        ("maxerror", ctypes.c_long),
+        ("rest", ctypes.c_long * 60),
+    )
+
+
+def test_an_anchor_says_how_far_the_wall_clock_may_be_off():
+    """The kernel's own figure, which grows with time until a daemon sets it; -1 where it says that none does."""
+    kernel = ctypes.CDLL(None)
+    before, after = Timex(), Timex()
+    states = [kernel.adjtimex(ctypes.byref(before))]
+    found_ns = lib.pc_clock_anchor_now().wall_error_ns
+    states.append(kernel.adjtimex(ctypes.byref(after)))
+    known = [0 <= state < TIME_ERROR for state in states]
+    if known == [True, True] and before.maxerror <= after.maxerror:
+        assert before.maxerror * 1000 <= found_ns <= after.maxerror * 1000
+    elif known == [False, False]:
+        assert found_ns == -1
+    else:  # it changed between
+        assert found_ns >= -1

@@ -135,6 +135,24 @@ def test_offline_cpus_are_not_counted(trees: Trees) -> None:
     assert trees.identify().n_threads == 3
 
 
+def test_a_boot_has_a_digest_that_is_not_its_id(trees: Trees, tmp_path: Path) -> None:
+    # GIVEN two machines, one of them seen twice, as from two containers
+    boots = []
+    for number, boot_id in enumerate(("0f5e-1", "0f5e-2", "0f5e-1")):
+        trees.write("proc/sys/kernel/random/boot_id", f"{boot_id}\n")
+        trees.write("proc/sys/kernel/hostname", f"container{number}\n")
+        boots.append(trees.identify().boot)
+    # THEN the boots tell which is which, without saying the kernel's id
+    assert boots[0] == boots[2] != boots[1]
+    assert all(boot is not None and len(boot) == 32 and "0f5e" not in boot for boot in boots)
+
+
+def test_this_machine_has_a_boot() -> None:
+    machine = identify()
+    assert (machine.boot is not None) == Path("/proc/sys/kernel/random/boot_id").exists()
+    assert machine == identify()
+
+
 def test_nothing_there(trees: Trees) -> None:
     machine = trees.identify()
     assert machine.microarchitecture in (None, "Apple")
