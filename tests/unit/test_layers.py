@@ -18,7 +18,7 @@ LAYERS = [
     "exports.text  exports.extras  launch  attention  machine  run  updates  intensity  equivalents  cpus  msr_units",
     "model  emissions  energy  frame  oddities  portable  counters  narrow",
     "columns  totals  supply  design  least_squares  remedies",
-    "metadata  edge_reader  index",
+    "metadata  edge_reader  index  wall_clock",
     "spread",
     "powers",
     "division",
