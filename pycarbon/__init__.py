@@ -15,10 +15,12 @@ if TYPE_CHECKING:
     from pycarbon.analysis import Run, load
     from pycarbon.errors import IntensityError, PyCarbonError, RunFileError, SourceError
     from pycarbon.marking import Region, get_include, region
+    from pycarbon.merging import Merged, merge
     from pycarbon.recording import record
 
 _HOMES = {
     "IntensityError": "errors",
+    "Merged": "merging",
     "PyCarbonError": "errors",
     "Region": "marking",
     "Run": "analysis",
@@ -26,12 +28,14 @@ _HOMES = {
     "SourceError": "errors",
     "get_include": "marking",
     "load": "analysis",
+    "merge": "merging",
     "record": "recording",
     "region": "marking",
 }
 
 __all__ = [
     "IntensityError",
+    "Merged",
     "PyCarbonError",
     "Region",
     "Run",
@@ -40,6 +44,7 @@ __all__ = [
     "__version__",
     "get_include",
     "load",
+    "merge",
     "record",
     "region",
 ]

@@ -35,17 +35,18 @@ def as_dict(run: Run) -> dict[str, Any]:
         "outside": None if run.outside is None else asdict(run.outside),
         "notes": run.notes,
     }
-    cleaned: dict[str, Any] = _without_nan(values)
+    cleaned: dict[str, Any] = without_nan(values)
     return cleaned
 
 
-def _without_nan(value: Any) -> Any:
+def without_nan(value: Any) -> Any:
+    """Give a value as JSON can hold it: what is no number becomes None."""
     if isinstance(value, float):
         return value if math.isfinite(value) else None
     if isinstance(value, dict):
-        return {name: _without_nan(part) for name, part in value.items()}
+        return {name: without_nan(part) for name, part in value.items()}
     if isinstance(value, list | tuple):
-        return [_without_nan(part) for part in value]
+        return [without_nan(part) for part in value]
     return value
 
 
