@@ -14,6 +14,7 @@ from pycarbon.errors import PyCarbonError
 COMMANDS = {
     "run": "record a command and say what it cost",
     "report": "show one recorded run",
+    "merge": "put runs of several machines into one report, on a common clock",
     "export": "write a recorded run for other tools: Parquet, CSV, JSON, Perfetto and Chrome traces",
     "top": "show what each domain draws now, live",
     "doctor": "say what can be measured here, and what to type for what cannot",

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Protocol, TextIO
+from typing import TYPE_CHECKING, Protocol, TextIO
 
 from pycarbon.analysis import Run
+
+if TYPE_CHECKING:
+    from pycarbon.merging import Merged
 
 NAMES = ("text", "json")
 
@@ -26,3 +29,23 @@ def get(name: str, stream: TextIO | None) -> Report:
     from pycarbon.reports.text import TextReport, style_for
 
     return TextReport(style_for(stream))
+
+
+class MergedReport(Protocol):
+    """What every report of several runs can do."""
+
+    def render(self, merged: Merged) -> str:
+        """Give the whole report."""
+        ...
+
+
+def get_merged(name: str, stream: TextIO | None) -> MergedReport:
+    """Find the report of several runs called `name`, fit for `stream`."""
+    if name == "json":
+        from pycarbon.reports.merged_json import MergedJson
+
+        return MergedJson()
+    from pycarbon.reports.merged_text import MergedText
+    from pycarbon.reports.text import style_for
+
+    return MergedText(style_for(stream))

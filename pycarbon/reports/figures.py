@@ -58,6 +58,12 @@ def quantity(value: float, unit: str) -> str:
     return f"{digits(value / factor)} {prefix}{unit}"
 
 
+def mass(value_g: float) -> str:
+    """Write a mass with its unit: 4.17 mg, 12.0 kg, 3.40 t."""
+    factor, unit = mass_prefix_for(value_g)
+    return f"{digits(value_g / factor)} {unit}"
+
+
 def percent(share: float) -> str:
     """Write a share: 83 %, 0.42 %."""
     if 0 < share < 1e-5:

@@ -7,19 +7,26 @@ import math
 import os
 import shlex
 import textwrap
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import TextIO
+from typing import TYPE_CHECKING, TextIO
 
 from pycarbon.analysis import Run
+from pycarbon.emissions import Emissions
 from pycarbon.energy import ChannelEnergy
 from pycarbon.equivalents import one_line
 from pycarbon.reports import figures
-from pycarbon.totals import Energy
+from pycarbon.totals import Energy, Region
+
+if TYPE_CHECKING:
+    from pycarbon.job import SummedEmissions
+    from pycarbon.regions import TreeNode
 
 LABEL_WIDTH = 18
 SPARKLINE_WIDTH = 24
-_ASCII = str.maketrans({"µ": "u", "·": "-", "…": "...", **{bar: "_.-=+*#@"[i] for i, bar in enumerate("▁▂▃▄▅▆▇█")}})
+_ASCII = str.maketrans(
+    {"µ": "u", "±": "+-", "·": "-", "…": "...", **{bar: "_.-=+*#@"[i] for i, bar in enumerate("▁▂▃▄▅▆▇█")}}
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,12 +63,53 @@ def style_for(stream: TextIO | None) -> Style:
     return Style(max(width, 60), colour, "utf" in (stream.encoding or "").lower())
 
 
-class TextReport:
-    """The report for people."""
+class Rows:
+    """Labelled figures, one below the other, as wide as the terminal."""
 
     def __init__(self, style: Style | None = None) -> None:
         """Write for a terminal of the given style; plain text without one."""
         self._style = style or Style()
+
+    def _figure(
+        self, label: str, value: float, low: float, high: float, kind: str, rest: str, bold: bool = False
+    ) -> list[str]:
+        factor, prefix = figures.prefix_for(value or high)
+        amount, bounds = figures.with_interval(value, low, high, factor)
+        return self._row(label, f"{amount} {prefix}J", bounds, kind, rest, bold)
+
+    def _grams(self, emissions: Emissions | SummedEmissions) -> list[str]:
+        factor, unit = figures.mass_prefix_for(emissions.co2e_g or emissions.high_g)
+        grams, bounds = figures.with_interval(emissions.co2e_g, emissions.low_g, emissions.high_g, factor)
+        return self._row("CO2e", f"{grams} {unit}", bounds, emissions.kind, "", bold=True)
+
+    def _row(self, label: str, amount: str, bounds: str, kind: str, rest: str, bold: bool) -> list[str]:
+        """Write a figure on a line; what the terminal is too narrow for goes below it."""
+        padded = f"{amount:>10}"
+        head = f" {label:<{LABEL_WIDTH}}"
+        tail = f"  {bounds:<18} {kind:<11}"
+        line = f"{head}{self._style.bold(padded) if bold else padded}{tail}"
+        if len(head) + len(padded) + len(tail) + len(rest) <= self._style.width:
+            return [f"{line}{figures.printable(rest)}".rstrip()]
+        return [line.rstrip(), *(self._wrapped("", rest) if rest else [])]
+
+    def _wrapped(self, label: str, text: str) -> list[str]:
+        indent = " " * (LABEL_WIDTH + 1)
+        room = self._style.width - len(indent)
+        lines = textwrap.wrap(figures.printable(text), room, break_long_words=False, break_on_hyphens=False)
+        first = f" {label:<{LABEL_WIDTH}}{lines[0] if lines else ''}".rstrip()
+        return [first, *(indent + line for line in lines[1:])]
+
+    def _tree(self, roots: Sequence[TreeNode], outside: Region) -> Iterator[str]:
+        from pycarbon.reports.tree import lines
+
+        style = self._style
+        yield ""
+        for line in lines(roots, outside, style.width, "…" if style.unicode else "..."):
+            yield style.dim(line.text) if line.dim else line.text
+
+
+class TextReport(Rows):
+    """The report for people."""
 
     def render(self, run: Run) -> str:
         """Give the whole report."""
@@ -129,9 +177,7 @@ class TextReport:
 
     def _emissions(self, run: Run) -> Iterator[str]:
         emissions = run.emissions
-        factor, unit = figures.mass_prefix_for(emissions.co2e_g or emissions.high_g)
-        grams, bounds = figures.with_interval(emissions.co2e_g, emissions.low_g, emissions.high_g, factor)
-        yield from self._row("CO2e", f"{grams} {unit}", bounds, emissions.kind, "", bold=True)
+        yield from self._grams(emissions)
         grid = run.intensity
         intensity, between = figures.with_interval(
             grid.intensity_g_per_kwh, grid.low_g_per_kwh, grid.high_g_per_kwh, 1.0
@@ -153,38 +199,8 @@ class TextReport:
             yield from self._wrapped("An estimate", f"{chosen['what']}{advice}")
 
     def _regions(self, run: Run) -> Iterator[str]:
-        if run.outside is None:
-            return
-        from pycarbon.reports.tree import lines
-
-        style = self._style
-        yield ""
-        for line in lines(run.tree(), run.outside, style.width, "…" if style.unicode else "..."):
-            yield style.dim(line.text) if line.dim else line.text
-
-    def _figure(
-        self, label: str, value: float, low: float, high: float, kind: str, rest: str, bold: bool = False
-    ) -> list[str]:
-        factor, prefix = figures.prefix_for(value or high)
-        amount, bounds = figures.with_interval(value, low, high, factor)
-        return self._row(label, f"{amount} {prefix}J", bounds, kind, rest, bold)
-
-    def _row(self, label: str, amount: str, bounds: str, kind: str, rest: str, bold: bool) -> list[str]:
-        """Write a figure on a line; what the terminal is too narrow for goes below it."""
-        padded = f"{amount:>10}"
-        head = f" {label:<{LABEL_WIDTH}}"
-        tail = f"  {bounds:<18} {kind:<11}"
-        line = f"{head}{self._style.bold(padded) if bold else padded}{tail}"
-        if len(head) + len(padded) + len(tail) + len(rest) <= self._style.width:
-            return [f"{line}{figures.printable(rest)}".rstrip()]
-        return [line.rstrip(), *(self._wrapped("", rest) if rest else [])]
-
-    def _wrapped(self, label: str, text: str) -> list[str]:
-        indent = " " * (LABEL_WIDTH + 1)
-        room = self._style.width - len(indent)
-        lines = textwrap.wrap(figures.printable(text), room, break_long_words=False, break_on_hyphens=False)
-        first = f" {label:<{LABEL_WIDTH}}{lines[0] if lines else ''}".rstrip()
-        return [first, *(indent + line for line in lines[1:])]
+        if run.outside is not None:
+            yield from self._tree(run.tree(), run.outside)
 
 
 def _cut(text: str, width: int) -> str:

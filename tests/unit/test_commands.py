@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import importlib.util
 import json
 import os
 import subprocess
@@ -15,6 +17,9 @@ from pycarbon.commands import COMMANDS, main
 from pycarbon.frame import META, file_header, json_frame
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "run-v1.pcr"
+spec = importlib.util.spec_from_file_location("make_run_v1", GOLDEN.with_name("make_run_v1.py"))
+maker = importlib.util.module_from_spec(spec)
+spec.loader.exec_module(maker)
 
 
 @pytest.fixture
@@ -108,6 +113,40 @@ def test_a_doctor_of_this_machine(capsys):
     assert err == "" and "Energy is" in out and "Settings:" in out
 
 
+def test_merged_runs_go_to_standard_output_or_a_file(capsys, tmp_path):
+    # GIVEN two runs, which need not be of different machines
+    again = tmp_path / "again.pcr"
+    again.write_bytes(runs_of_another_id())
+    for how in ([], ["--json"], ["--format", "json"]):
+        # WHEN they are merged on the screen and into a file THEN both say the same
+        assert main(["merge", str(GOLDEN), str(again), *how]) == 0
+        out, err = capsys.readouterr()
+        assert main(["merge", str(GOLDEN), str(again), *how, "-o", str(tmp_path / "job")]) == 0
+        assert (err, (tmp_path / "job").read_text(encoding="utf-8")) == ("", out)
+        assert capsys.readouterr() == ("", "")
+    assert json.loads(out)["energy"]["total_j"] == pytest.approx(500)
+
+
+def runs_of_another_id() -> bytes:
+    """The golden run, as another machine without a name might have recorded it."""
+    changed = copy.deepcopy(maker.META) | {"id": "another"}
+    return maker.encoded([runfile.json_frame(runfile.META, changed), *maker.frames()[1:]])
+
+
+def test_what_cannot_be_merged_is_one_line(capsys, tmp_path):
+    (tmp_path / "text.pcr").write_text("hello")
+    for words, reason in [
+        ([GOLDEN, GOLDEN], "is the same run as"),
+        ([GOLDEN, tmp_path / "missing.pcr"], "missing.pcr"),
+        ([GOLDEN, tmp_path / "text.pcr"], "text.pcr"),
+        ([GOLDEN, "-o", tmp_path], "cannot be written"),
+        ([GOLDEN, "-o", tmp_path / "no" / "folder"], "cannot be written"),
+    ]:
+        assert main(["merge", *map(str, words)]) == 1
+        out, err = capsys.readouterr()
+        assert out == "" and err.startswith("pycarbon: ") and err.count("\n") == 1 and reason in err
+
+
 @pytest.mark.parametrize("command", COMMANDS)
 def test_help_shows_an_example(command):
     told = pycarbon(command, "--help")
@@ -128,6 +167,7 @@ def test_help_lists_the_commands():
         ["nonsense"],
         ["report"],
         ["report", "a.pcr", "b.pcr"],
+        ["merge"],
         ["report", "a.pcr", "--format", "xml"],
         ["doctor", "--nonsense"],
         ["run"],
@@ -161,7 +201,8 @@ def test_a_failure_is_1_and_one_line(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "command", [f"report {GOLDEN}", f"report --json {GOLDEN}", "doctor", "doctor --json", "--help"]
+    "command",
+    [f"report {GOLDEN}", f"report --json {GOLDEN}", f"merge {GOLDEN}", "doctor", "doctor --json", "--help"],
 )
 def test_a_reader_that_leaves_early_sees_no_traceback(command):
     for reader in ("head -1", "true"):
