@@ -44,7 +44,7 @@ const struct pc_clock *pc_clock_thread_cpu(void)
 static int64_t wall_error_ns(void)
 {
     struct timex kept = {.modes = 0}; /* asks only, which needs no privilege */
-    int state = ntp_adjtime(&kept);
+    int state = adjtimex(&kept);
     return state < 0 || state == TIME_ERROR ? -1 : (int64_t)kept.maxerror * 1000;
 }
 
