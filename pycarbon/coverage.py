@@ -20,6 +20,9 @@ Span = tuple[int, int]
 SAME_BOOT_NS = 1_000_000_000
 """Without a boot id: machines of one name that were started within as much of each other are one."""
 
+LAST_SEEN_NS = 1_000_000_000
+"""Of two recorders that were killed together one may have seen so much more than the other."""
+
 
 @dataclass(frozen=True, slots=True)
 class Timed:
@@ -90,6 +93,15 @@ def parts(group: Sequence[Timed]) -> list[Part]:
             covered.append(span)
         covered.sort()
     return sorted(found, key=lambda part: part.span)
+
+
+def within(inner: Timed, outer: Timed) -> bool:
+    """Say whether a run was made within another of its machine, which then has its processes and regions too.
+
+    One that went on when the other had been cut off was not: the rest is its own.
+    """
+    inside = inner.run.data.meta.get("inside")
+    return bool(inside) and inside == outer.run.id and inner.span[1] <= outer.span[1] + LAST_SEEN_NS
 
 
 def length_ns(spans: Sequence[Span]) -> int:

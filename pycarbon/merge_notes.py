@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from itertools import combinations
 
 from pycarbon.analysis import Run
-from pycarbon.coverage import Timed, at_once
+from pycarbon.coverage import Timed, at_once, within
 from pycarbon.job import MergedRun
 
 Naming = Callable[[Timed], str]
@@ -41,10 +41,12 @@ def machine_labels(firsts: Sequence[Timed], label: Naming) -> list[str]:
 
 
 def nested_in_others(group: Sequence[Timed]) -> bool:
-    """Say whether a run may be part of another's processes, and nothing tells: the run between them is not there."""
-    given = {timed.run.id for timed in group}
-    insides = {inside for timed in group if (inside := timed.run.data.meta.get("inside")) not in given}
-    return at_once(group) and len(insides) > 1
+    """Say whether a run may be part of another's processes, and how far nothing tells.
+
+    The run between them is not there, or the outer one was cut off first.
+    """
+    outermost = [timed for timed in group if not any(within(timed, other) for other in group)]
+    return at_once(group) and len({timed.run.data.meta.get("inside") for timed in outermost}) > 1
 
 
 def notes(groups: Sequence[Sequence[Timed]], runs: Sequence[MergedRun], label: Naming) -> list[str]:
@@ -108,8 +110,8 @@ def _machines(groups: Sequence[Sequence[Timed]], label: Naming) -> Iterator[str]
             yield f"{_list([label(timed) for timed in group])} are taken for one machine by its name and start"
         if nested_in_others(group):
             yield (
-                f"{_list([label(timed) for timed in group])}: one may be part of another through a run that is not "
-                "here, so that their processes' shares, calls and times may count twice"
+                f"{_list([label(timed) for timed in group])}: one may be part of another, through a run that is not "
+                "here or was cut off, so that calls and times may count twice, and the processes' share is not known"
             )
 
 

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from pycarbon import merge_notes, region_sums
 from pycarbon.analysis import POWER_DTYPE, Energy, Run
-from pycarbon.coverage import Part, Timed, grouped, length_ns, parts
+from pycarbon.coverage import Part, Timed, grouped, length_ns, parts, within
 from pycarbon.emissions import Emissions
 from pycarbon.energy import ChannelEnergy, windows
 from pycarbon.errors import PyCarbonError
@@ -151,9 +151,8 @@ class Merged:
 
     def _outer(self, timed: Timed) -> Timed | None:
         """Find the run that one is part of: it recorded the same machine, processes and regions, and more."""
-        inside = timed.run.data.meta.get("inside")
         group = next(group for group in self._groups if any(timed is other for other in group))
-        return next((other for other in group if inside and other.run.id == inside and other is not timed), None)
+        return next((other for other in group if within(timed, other)), None)
 
     def _placed(self, timed: Timed) -> MergedRun:
         clock, outer = timed.clock, self._outer(timed)

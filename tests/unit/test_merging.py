@@ -240,6 +240,18 @@ def test_a_run_within_another_adds_nothing():
     assert merged.span.all_s == 10
 
 
+def test_a_run_that_went_on_when_the_one_around_it_was_cut_off_has_its_rest():
+    # GIVEN an outer run that ends long before the inner one does
+    outer = ONE.run("outer", 0, 4, regions={"step": (0, 1)})
+    inner = ONE.run("inner", 2, 10, inside="outer", regions={"step": (0, 1)})
+    merged = merge([outer, inner])
+    # THEN energy counts once, and of the region the bounds hold
+    assert merged.energy.total_j == pytest.approx(200, rel=0.01) and merged.energy.process_j is None
+    assert [run.inside for run in merged.runs] == [None, None]
+    (step,) = merged.regions
+    assert not step.resolved and step.low_j <= 200 <= step.high_j + 1
+
+
 def test_a_run_started_by_another_machines_run_is_no_part_of_it():
     # GIVEN a job recorded on the node that started it, and a rank that inherited its environment elsewhere
     merged = merge([ONE.run("job", 0, 10), TWO.run("rank", 1, 9, inside="job")])
