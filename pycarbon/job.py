@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 
-from pycarbon.analysis import Energy, Run
+from pycarbon.analysis import Run
 from pycarbon.emissions import Emissions
 from pycarbon.machine import Machine
+from pycarbon.totals import Energy
 from pycarbon.wall_clock import WallClock
 
 EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)

@@ -17,14 +17,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pycarbon import merge_notes, region_sums
-from pycarbon.analysis import POWER_DTYPE, Energy, Run
+from pycarbon.analysis import POWER_DTYPE, Run
 from pycarbon.coverage import Part, Timed, grouped, length_ns, parts, within
 from pycarbon.emissions import Emissions
 from pycarbon.energy import ChannelEnergy, windows
 from pycarbon.errors import PyCarbonError
 from pycarbon.job import JobSpan, MergedMachine, MergedRun, SummedEmissions
 from pycarbon.region_sums import OfMachine, least_certain
-from pycarbon.regions import Region
+from pycarbon.totals import Energy, Region
 from pycarbon.wall_clock import WallClock
 
 POWER_WINDOWS = 1000

@@ -11,10 +11,11 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from pycarbon.analysis import Energy, Run
+from pycarbon.analysis import Run
 from pycarbon.coverage import Timed, at_once
-from pycarbon.regions import NOTHING_KNOWN, OUTSIDE, Region, rank
+from pycarbon.regions import NOTHING_KNOWN, OUTSIDE, rank
 from pycarbon.run import Kind
+from pycarbon.totals import Energy, Region
 
 KINDS: tuple[Kind, ...] = ("measured", "attributed", "modelled")
 SEVERAL = "several"

@@ -6,13 +6,13 @@ import math
 from collections.abc import Iterator
 from datetime import timedelta
 
-from pycarbon.analysis import Energy
 from pycarbon.equivalents import one_line
 from pycarbon.job import EPOCH, MergedMachine, MergedRun
 from pycarbon.merging import Merged
 from pycarbon.regions import TreeNode
 from pycarbon.reports import figures
 from pycarbon.reports.text import LABEL_WIDTH, SPARKLINE_WIDTH, Rows
+from pycarbon.totals import Energy
 
 MOST_LINES = 20
 """So many machines, and so many runs, have a line of their own."""
