@@ -15,7 +15,8 @@ from pycarbon.exports.extras import needed
 from pycarbon.exports.recorded import Recorded
 from pycarbon.exports.text import clean
 from pycarbon.exports.tracks import tracks
-from pycarbon.exports.wall_clock import anchors
+from pycarbon.run import RunData
+from pycarbon.wall_clock import WallClock
 
 PACKETS = 1 << 12
 """So many are written at once: several traces, one after the other, are one trace."""
@@ -50,8 +51,8 @@ class _Writer:
     def packets(self, trace: Any) -> Iterator[None]:
         run, said = self._run, about(self._run)
         said["notes"] += spans.missing(run)
-        known = anchors(run.data)
-        self._snapshot(trace, known[0] if known else {"monotonic_ns": run.data.start_ns})
+        known = _clocks(run.data)
+        self._snapshot(trace, known[0])
         yield
         self._first(trace)
         root = self._track(trace, "run", f"pycarbon: {said['run']['name']}", None, 0)
@@ -158,3 +159,21 @@ def _annotate(annotation: Any, value: Any) -> None:
         annotation.double_value = value
     else:
         annotation.string_value = value
+
+
+def _clocks(run: RunData) -> list[dict[str, int]]:
+    """Give the moments at which several clocks were read; without any, where the run's own began."""
+    try:
+        clock = WallClock(run)
+    except ValueError:
+        clock = None
+    if clock is None or clock.basis == "started_at":
+        return [{"monotonic_ns": run.start_ns}]
+    return [
+        {
+            "monotonic_ns": anchor.monotonic_ns,
+            "realtime_ns": anchor.realtime_ns,
+            "boottime_ns": anchor.realtime_ns - anchor.booted_ns,
+        }
+        for anchor in clock.anchors
+    ]

@@ -17,8 +17,8 @@ from pycarbon.energy import ChannelEnergy
 from pycarbon.errors import PyCarbonError
 from pycarbon.exports.recorded import Recorded
 from pycarbon.exports.text import clean
-from pycarbon.exports.wall_clock import WallClock
 from pycarbon.totals import Region
+from pycarbon.wall_clock import WallClock
 
 Type = Literal["text", "int", "float", "bool", "utc"]
 DTYPES = {"int": "<i8", "float": "<f8", "bool": "?", "utc": "M8[ns]"}
@@ -126,17 +126,32 @@ def _heading(run: Recorded, domain: str, rows: int) -> Part:
     return {name: _same(str(getattr(channel, name)), rows) for name in ("domain", "source", "kind")}
 
 
+def _utc(run: Recorded) -> Callable[[NDArray[np.int64]], NDArray[np.datetime64]]:
+    """Give what makes times of day of a run's times; NaT where the run does not say when it was."""
+    try:
+        clock = WallClock(run.data)
+    except ValueError:
+        return lambda time_ns: np.full(len(time_ns), np.iinfo(np.int64).min).view("M8[ns]")
+    return lambda time_ns: clock.wall_ns(time_ns).view("M8[ns]")
+
+
 def _edges(run: Recorded, _: str | float | None) -> Iterator[Part]:
-    clock = WallClock(run.data)
+    utc = _utc(run)
     for domain in domains(run):
         line = run.edges(domain)
         times = {name: line[name] for name in ("time_ns", "t_before_ns", "t_seen_ns")}
-        utc = clock.utc(line["time_ns"])
-        yield _heading(run, domain, len(line)) | times | {"energy_j": line["energy_j"], "time_utc": utc}
+        yield (
+            _heading(run, domain, len(line))
+            | times
+            | {
+                "energy_j": line["energy_j"],
+                "time_utc": utc(line["time_ns"]),
+            }
+        )
 
 
 def _power(run: Recorded, every: str | float | None) -> Iterator[Part]:
-    clock = WallClock(run.data)
+    utc = _utc(run)
     for domain in domains(run):
         series = run.power(domain, every)
         time_ns = series["time_ns"]
@@ -145,19 +160,19 @@ def _power(run: Recorded, every: str | float | None) -> Iterator[Part]:
             "time_ns": time_ns,
             "window_s": window_s,
             "power_w": series["power_w"],
-            "time_utc": clock.utc(time_ns),
+            "time_utc": utc(time_ns),
         }
 
 
 def _calls(run: Recorded, _: str | float | None) -> Iterator[Part]:
-    clock = WallClock(run.data)
+    utc = _utc(run)
     for label in labels(run):
         calls = run.calls(label)
         part: Part = {"label": _same(label, len(calls)), "kind": _same(run.energy.kind, len(calls))}
         part |= {name: calls[name] for name in ("start_ns", "end_ns")}
         part["thread"] = calls["thread"].astype(np.int64)
         part |= {name: calls[name] for name in ("energy_j", "low_j", "high_j")}
-        yield part | {"start_utc": clock.utc(calls["start_ns"])}
+        yield part | {"start_utc": utc(calls["start_ns"])}
 
 
 def _regions(run: Recorded, _: str | float | None) -> Iterator[Part]:

@@ -34,6 +34,7 @@ def regions() -> RunData:
     run = as_run(program, {"package-0": program.world(), "dram-0": program.world(4.0, seed=9)})
     run.meta |= {"id": "0123456789abcdef", "name": "train", "project": "digits", "started_at": "2026-01-01T00:00:00Z"}
     run.meta["anchor"] = {"monotonic_ns": run.start_ns, "realtime_ns": 1_767_225_600 * 10**9, "boottime_ns": 10**13}
+    run.meta["anchor"]["uncertainty_ns"] = 100
     return run
 
 
@@ -51,7 +52,7 @@ def texts() -> RunData:
         "command": TEXTS,
         "tags": {TEXTS[3]: TEXTS[4]},
     }
-    run.meta["anchor"] = {"monotonic_ns": run.start_ns, "realtime_ns": 1_767_225_600 * 10**9}
+    run.meta["anchor"] = {"monotonic_ns": run.start_ns, "realtime_ns": 1_767_225_600 * 10**9, "uncertainty_ns": 100}
     run.footer["notes"] = TEXTS
     return run
 

@@ -130,7 +130,7 @@ def test_merged_runs_go_to_standard_output_or_a_file(capsys, tmp_path):
 def runs_of_another_id() -> bytes:
     """The golden run, as another machine without a name might have recorded it."""
     changed = copy.deepcopy(maker.META) | {"id": "another"}
-    return maker.encoded([runfile.json_frame(runfile.META, changed), *maker.frames()[1:]])
+    return maker.encoded([json_frame(META, changed), *maker.frames()[1:]])
 
 
 def test_what_cannot_be_merged_is_one_line(capsys, tmp_path):

@@ -230,6 +230,7 @@ def test_the_clocks_are_told(tmp_path):
     run = Run(regions())
     run.data.footer["anchor"] = {
         "monotonic_ns": run.data.end_ns, "realtime_ns": 1_767_225_700 * 10**9, "boottime_ns": 10**13 + 10**12,
+        "uncertainty_ns": 100,
     }  # fmt: skip
     with opened(written(run, "perfetto", tmp_path)) as ask:
         found = ask("select ts, clock_name, clock_value from clock_snapshot order by ts, clock_name")

@@ -29,7 +29,7 @@ LAYERS = [
     "source_powercap  source_perf  source_msr",
     "attribution  sources  growing  settings  store  gaps  regions  calls",
     "home  feeds  marking  remarks  exports.recorded",
-    "exports.about  exports.wall_clock",
+    "exports.about",
     "exports.tables",
     "exports.as_pandas",
     "analysis  reducing",
