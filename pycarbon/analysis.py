@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import re
 from dataclasses import fields, replace
 from functools import cached_property
 from pathlib import Path
@@ -12,11 +11,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pycarbon import home, totals
+from pycarbon import home, series, totals
 from pycarbon.attribution import CpuTime, cpu_time, shares
 from pycarbon.emissions import Emissions, from_energy
-from pycarbon.energy import LINE_DTYPE, ChannelEnergy, Timeline, channel_energy, power, windows_of
+from pycarbon.energy import LINE_DTYPE, ChannelEnergy, Timeline, channel_energy, power
 from pycarbon.errors import PyCarbonError, RunFileError
+from pycarbon.frame import LATEST_NS
 from pycarbon.gaps import Gaps, gaps
 from pycarbon.intensity import Intensity, lookup
 from pycarbon.interval import Range
@@ -24,6 +24,7 @@ from pycarbon.machine import Machine
 from pycarbon.model import PowerCurve, energy_j
 from pycarbon.remarks import remarks
 from pycarbon.run import Channel, Kind, RunData
+from pycarbon.series import Powers, per_s, seconds
 from pycarbon.totals import Energy, Region, Totals
 
 if TYPE_CHECKING:
@@ -35,8 +36,6 @@ if TYPE_CHECKING:
 MOST_NAMED = 20
 MOST_NODES, MOST_ROWS = 1000, 1 << 22
 """Of regions: figures of more are computed when they are asked for."""
-
-POWER_DTYPE = np.dtype([("time_ns", "<i8"), ("power_w", "<f8")])
 
 
 class Run:
@@ -237,42 +236,61 @@ class Run:
             return replace(nothing, co2e_g=math.nan, low_g=math.nan, high_g=math.nan)
         return from_energy(energy.total_j, energy.low_j, energy.high_j, self.intensity, pue)
 
-    def edges(self, domain: str) -> NDArray[np.void]:
+    def edges(
+        self, domain: str, start: str | float | None = None, stop: str | float | None = None
+    ) -> NDArray[np.void]:
         """Give every update of a domain: a structured array with `time_ns`, `energy_j` and the bracketing looks.
 
-        `time_ns` is CLOCK_MONOTONIC, `energy_j` counts from the first update. A modelled domain has one row for
-        each window of the model instead.
+        `start` and `stop` ("10ms", "2min" or seconds after the run began) choose a part, and only that is decoded.
+        `time_ns` is CLOCK_MONOTONIC, `energy_j` counts from the run's first reading, or of a part from its first
+        update. A modelled domain has one row for each window of the model instead.
         """
         channel = self._find(domain)
+        if start is None and stop is None:
+            return self._line(channel, self.data)
+        first_ns = self.data.start_ns + round((0.0 if start is None else seconds(start, False)) * 1e9)
+        last_ns = LATEST_NS if stop is None else self.data.start_ns + round(seconds(stop, False) * 1e9)
+        line = self._line(channel, self.data.part(channel, first_ns, last_ns))
+        line = line[(line["time_ns"] >= first_ns) & (line["time_ns"] < last_ns)]
+        line["energy_j"] -= line["energy_j"][:1]
+        return line
+
+    def _line(self, channel: Channel, data: RunData) -> NDArray[np.void]:
         if channel.source != "model":
-            return Timeline(self.data, channel).line()
+            return Timeline(data, channel).line()
         line = np.zeros(len(self._cpu.border_ns), LINE_DTYPE)
         line["time_ns"] = line["t_before_ns"] = line["t_seen_ns"] = self._cpu.border_ns
         line["energy_j"][1:] = np.cumsum(self._window_j(channel))
         return line
 
     def power(self, domain: str, every: str | float | None = None) -> NDArray[np.void]:
-        """Give mean power over windows of `every` ("10ms", "0.5s" or seconds): an array of `time_ns`, `power_w`.
+        """Give mean power over windows of `every` ("10ms", "0.5s" or seconds), for plots and tables.
 
-        `time_ns` is where a window begins; the last may be shorter. Without `every` the windows are as short as the
-        counter resolves; the array is empty where it resolves nothing.
+        An array of `time_ns`, where a window begins (the last may be shorter), `power_w`, and `min_w` and `max_w`:
+        the extremes of the means over the shortest windows that the counter resolves. Without `every` there are at
+        most 1000 windows, and none shorter than those; the array is empty where the counter resolves nothing.
         """
         channel = self._find(domain)
-        every_s = None if every is None else _seconds(every)
+        every_s = None if every is None else seconds(every)
+        start_ns, end_ns = self.data.start_ns, self.data.end_ns
         if channel.source == "model":
-            border_ns, power_w = self._cpu.border_ns, _per_s(self._window_j(channel), self._cpu.window_s)
-            if every_s is not None:  # constant within each window of the model
-                level_j = np.concatenate([[0.0], np.cumsum(self._window_j(channel))])
-                asked_ns = windows_of(self.data.start_ns, self.data.end_ns, every_s)
-                power_w = _per_s(np.diff(np.interp(asked_ns, border_ns, level_j)), np.diff(asked_ns) / 1e9)
-                border_ns = asked_ns
-        else:
-            timeline = Timeline(self.data, channel)
-            border_ns, power_w = power(timeline, self.data.start_ns, self.data.end_ns, every_s)
-        series = np.zeros(len(power_w), POWER_DTYPE)
-        series["time_ns"] = border_ns[:-1] if len(power_w) else 0
-        series["power_w"] = power_w
-        return series
+            own = self._powers.setdefault(domain, Powers(self._cpu.border_ns, self._window_w(channel)))
+            if every_s is None:
+                return own.series(own.border_ns, own.power_w)
+            return own.series(
+                *series.modelled(self._cpu.border_ns, self._window_j(channel), start_ns, end_ns, every_s)
+            )
+        timeline = Timeline(self.data, channel)
+        if domain not in self._powers:
+            self._powers[domain] = series.measured(timeline, start_ns, end_ns)
+        return self._powers[domain].series(*power(timeline, start_ns, end_ns, every_s))
+
+    @cached_property
+    def _powers(self) -> dict[str, Powers]:
+        return {}
+
+    def _window_w(self, channel: Channel) -> NDArray[np.float64]:
+        return per_s(self._window_j(channel), self._cpu.window_s)
 
     def to_pandas(self, table: str = "edges", *, every: str | float | None = None) -> pandas.DataFrame:
         """Give a table of the run (edges, power, channels, regions, calls) as a DataFrame, see docs/export.md.
@@ -333,7 +351,7 @@ class Run:
             min(low_j, best_j),
             max(high_j, best_j),
             best_j / duration_s if duration_s > 0 else 0.0,
-            float(_per_s(best, cpu.window_s).max()) if duration_s > 0 else None,
+            float(self._window_w(channel).max()) if duration_s > 0 else None,
             0,
             0.0,
             channel.in_total,
@@ -354,25 +372,6 @@ class Run:
             best,
             max(min(high * total.high / total.best, total.high), best),
         )
-
-
-def _per_s(amount: NDArray[np.float64], window_s: NDArray[np.float64]) -> NDArray[np.float64]:
-    return np.divide(amount, window_s, out=np.zeros_like(amount), where=window_s > 0)
-
-
-_DURATION = re.compile(r"([0-9.]+)\s*(us|ms|s|min|h)?")
-_UNIT_S = {"us": 1e-6, "ms": 1e-3, "s": 1.0, None: 1.0, "min": 60.0, "h": 3600.0}
-
-
-def _seconds(text: str | float) -> float:
-    try:
-        match = _DURATION.fullmatch(text.strip()) if isinstance(text, str) else None
-        value = float(match[1]) * _UNIT_S[match[2]] if match else float(text)
-    except (ValueError, TypeError):
-        value = 0.0
-    if not 0 < value < math.inf:
-        raise PyCarbonError(f"{text!r} is no length of time; write for example 10ms or 0.5s")
-    return value
 
 
 def figures(run: Run) -> dict[str, Any]:

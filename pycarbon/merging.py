@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pycarbon import merge_notes, region_sums
-from pycarbon.analysis import POWER_DTYPE, Run
+from pycarbon.analysis import Run
 from pycarbon.coverage import Part, Timed, grouped, length_ns, parts, within
 from pycarbon.emissions import Emissions
 from pycarbon.energy import ChannelEnergy, windows
@@ -130,7 +130,7 @@ class Merged:
             clocks = {id(timed.run): timed.clock for timed in group}
             for part in told:
                 used_j += np.diff(_level_j(part, clocks[id(part.run)], border_ns + start_ns))
-        series = np.zeros(len(used_j), POWER_DTYPE)
+        series = np.zeros(len(used_j), [("time_ns", "<i8"), ("power_w", "<f8")])
         series["time_ns"] = border_ns[:-1] + start_ns
         series["power_w"] = used_j / np.diff(border_ns) * 1e9
         return series

@@ -152,9 +152,9 @@ class RunData:
         """Give the channel's edges; an empty array where it has none."""
         return self.edges.get(channel.id, np.empty(0, EDGE_DTYPE))
 
-    def edges_within(self, channel: Channel, first_ns: int, last_ns: int) -> NDArray[np.void]:
-        """Give at least the channel's edges that were seen in a span, with some around it where there are more."""
-        return self.edges_of(channel)
+    def part(self, channel: Channel, first_ns: int, last_ns: int) -> RunData:
+        """Give the run with at least those edges of one channel that were seen in a span, and no other channel's."""
+        return RunData(self.meta, self.channels, {channel.id: self.edges_of(channel)}, self.footer, self.complete)
 
 
 def group_by_channel(edges: NDArray[np.void]) -> dict[int, NDArray[np.void]]:

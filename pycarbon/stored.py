@@ -244,6 +244,7 @@ class StoredRun(RunData):
                 rows |= type_of == kind
             yield from [frame for frame, _ in self._stored.frames(rows)]
 
-    def edges_within(self, channel: Channel, first_ns: int, last_ns: int) -> NDArray[np.void]:
-        """Give at least the channel's edges that were seen in a span; only frames near it are decoded."""
-        return self._edges.within(channel.id, first_ns, last_ns)
+    def part(self, channel: Channel, first_ns: int, last_ns: int) -> RunData:
+        """Give the run with a channel's edges that were seen in a span, and some around; only those are decoded."""
+        edges = self._edges.within(channel.id, first_ns, last_ns)
+        return RunData(self.meta, self.channels, {channel.id: edges}, self.footer, self.complete)

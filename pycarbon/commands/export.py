@@ -35,10 +35,10 @@ def prepare_parser(parser: argparse.ArgumentParser) -> None:
 
 
 def _length(text: str) -> str:
-    from pycarbon.analysis import _seconds
+    from pycarbon.series import seconds
 
     try:
-        _seconds(text)
+        seconds(text)
     except PyCarbonError as error:
         raise argparse.ArgumentTypeError(str(error)) from None
     return text

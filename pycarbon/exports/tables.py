@@ -159,7 +159,7 @@ def _power(run: Recorded, every: str | float | None) -> Iterator[Part]:
         yield _heading(run, domain, len(series)) | {
             "time_ns": time_ns,
             "window_s": window_s,
-            "power_w": series["power_w"],
+            **{name: series[name] for name in ("power_w", "min_w", "max_w")},
             "time_utc": utc(time_ns),
         }
 
@@ -204,7 +204,7 @@ TABLES: dict[str, tuple[tuple[Column, ...], Callable[[Recorded, str | float | No
         _columns("domain:text source:text kind:text time_ns t_before_ns t_seen_ns energy_j time_utc"),
         _edges,
     ),
-    "power": (_columns("domain:text source:text kind:text time_ns window_s power_w time_utc"), _power),
+    "power": (_columns("domain:text source:text kind:text time_ns window_s power_w min_w max_w time_utc"), _power),
     "channels": (_of_class(ChannelEnergy), _channels),
     "regions": (_of_class(Region), _regions),
     "calls": (_columns("label:text kind:text start_ns end_ns thread:int energy_j low_j high_j start_utc"), _calls),

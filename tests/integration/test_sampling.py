@@ -60,6 +60,7 @@ def test_counters_are_looked_at_at_their_edges_unless_told_otherwise(tmp_path):
         "rate_hz": None,
         "cpu_budget_percent": 3.0,
         "keep_marks": 1_000_000,
+        "sync_s": 1.0,
         "priority": "normal",
         "places": [],
     }

@@ -16,7 +16,7 @@ PACKAGE = ROOT / "pycarbon"
 LAYERS = [
     "_version  errors  interval  domains  microarchitecture  cpu_brand  _native  _marks  _edges  unmarked  ledger",
     "exports.text  exports.extras  launch  attention  machine  run  updates  intensity  equivalents  cpus  msr_units",
-    "model  emissions  energy  frame  oddities  portable  counters  narrow",
+    "model  emissions  energy  frame  oddities  portable  counters  narrow  pyramid",
     "columns  totals  supply  design  least_squares  remedies",
     "metadata  edge_reader  index  wall_clock",
     "spread",
@@ -27,7 +27,7 @@ LAYERS = [
     "stored",
     "runfile  fold",
     "source_powercap  source_perf  source_msr",
-    "attribution  sources  growing  settings  store  gaps  regions  calls",
+    "series  attribution  sources  growing  settings  store  gaps  regions  calls",
     "home  feeds  marking  remarks  exports.recorded",
     "exports.about",
     "exports.tables",
