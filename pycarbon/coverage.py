@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import accumulate
 
 from pycarbon.analysis import Run
@@ -133,5 +133,4 @@ def _between(run: Run, whole: Span, span: Span) -> Run:
     """Give the run as it would be had only that time of it been recorded; its regions and notes are the whole's."""
     if span == whole:
         return run
-    footer = {**run.data.footer, "start_ns": span[0], "end_ns": span[1], "process_cpu_s": None}
-    return Run(replace(run.data, footer=footer), run.path)
+    return Run(run.data.between(*span), run.path)

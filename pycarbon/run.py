@@ -152,6 +152,13 @@ class RunData:
         """Give the channel's edges; an empty array where it has none."""
         return self.edges.get(channel.id, np.empty(0, EDGE_DTYPE))
 
+    def between(self, start_ns: int, end_ns: int) -> RunData:
+        """Give the run as it would be had only that time of it been recorded; its regions are the whole's."""
+        of_the_whole = ("totals", "process_cpu_s")
+        footer = {name: value for name, value in self.footer.items() if name not in of_the_whole}
+        footer |= {"start_ns": start_ns, "end_ns": end_ns}
+        return RunData(self.meta, self.channels, self.edges, footer, self.complete, self.events, self.ledger)
+
     def part(self, channel: Channel, first_ns: int, last_ns: int) -> RunData:
         """Give the run with at least those edges of one channel that were seen in a span, and no other channel's."""
         return RunData(self.meta, self.channels, {channel.id: self.edges_of(channel)}, self.footer, self.complete)
