@@ -39,6 +39,12 @@ def edges_frames(edges: NDArray[np.void], level: int = 1, tick_ns: int = TICK_NS
     return [_frame(edges[i : i + MAX_PER_FRAME], level, tick_ns) for i in range(0, len(edges), MAX_PER_FRAME)]
 
 
+def tick_of(edges: NDArray[np.void]) -> int:
+    """Give the usual tick where times are whole ticks already, and else such that nothing is rounded."""
+    whole = not (edges["t_seen_ns"] % TICK_NS).any() and not (edges["t_before_ns"] % TICK_NS).any()
+    return TICK_NS if whole else 1
+
+
 def ids(edges: NDArray[np.void]) -> list[int]:
     """Give the channels of edges in the order in which a frame's table has them."""
     found: list[int] = np.flatnonzero(np.bincount(edges["channel"])).tolist()

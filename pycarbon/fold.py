@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pycarbon import edge_reader, edge_writer
-from pycarbon.edge_writer import TICK_NS, edges_frames, raw_frames
+from pycarbon.edge_writer import edges_frames, raw_frames, tick_of
 from pycarbon.frame import (
     EDGES,
     EVENT,
@@ -59,11 +59,11 @@ def no_figures(run: RunData) -> dict[str, Any]:
 def write(
     frames: Iterable[Frame],
     path: Path,
-    footer: dict[str, Any] | None = None,
+    footer: Callable[[], dict[str, Any]] | None = None,
     figures: Figures = no_figures,
     codec: int = TURNS_ZSTD,
 ) -> None:
-    """Write frames, metadata first, as one whole file that must not exist; `footer` replaces theirs.
+    """Write frames, metadata first, as one whole file that must not exist; `footer`, asked last, replaces theirs.
 
     `figures` gives what the footer is to have beside. OSError where the file cannot be written, and then there is
     none; RunFileError where the frames make no sense.
@@ -73,7 +73,7 @@ def write(
             folding = _Folding(file, codec)
             for frame in frames:
                 folding.add(frame)
-            folding.finish(folding.footer if footer is None else footer, figures)
+            folding.finish(folding.footer if footer is None else footer(), figures)
         except BaseException:
             path.unlink(missing_ok=True)
             raise
@@ -158,7 +158,7 @@ class _Folding:
             for frame in raw_frames(int(edges["channel"][0]), edges):
                 self._put(frame, [_row(frame.channel, edges)])
             return
-        for number, frame in enumerate(edges_frames(edges, LEVEL, _tick_ns(edges))):
+        for number, frame in enumerate(edges_frames(edges, LEVEL, tick_of(edges))):
             own = edges[number * MAX_PER_FRAME : (number + 1) * MAX_PER_FRAME]
             self._put(frame, [_row(channel, own[own["channel"] == channel]) for channel in edge_writer.ids(own)])
 
@@ -211,19 +211,13 @@ def _row(channel: int, edges: NDArray[np.void]) -> tuple[int, int, int, int]:
     return channel, len(edges), int(edges["t_seen_ns"][0]), int(edges["t_seen_ns"][-1])
 
 
-def _tick_ns(edges: NDArray[np.void]) -> int:
-    """Give the usual tick where times are whole ticks already, and else such that nothing is rounded."""
-    whole = not (edges["t_seen_ns"] % TICK_NS).any() and not (edges["t_before_ns"] % TICK_NS).any()
-    return TICK_NS if whole else 1
-
-
 def frames_of(run: RunData) -> Iterator[Frame]:
     """Give a run that is in memory as frames."""
     yield json_frame(META, run.meta)
     for edges in run.edges.values():
         for i in range(0, len(edges), JOINED_EDGES):
             part = edges[i : i + JOINED_EDGES].astype(EDGE_DTYPE, copy=False)
-            yield from edges_frames(part, tick_ns=_tick_ns(part))
+            yield from edges_frames(part, tick_ns=tick_of(part))
     yield from (json_frame(EVENT, event) for event in run.events)
     if run.ledger is not None:
         yield from ledger_frames(run.ledger)

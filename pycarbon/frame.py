@@ -106,24 +106,57 @@ def check_header(data: Data, where: str) -> bool:
     return True
 
 
+@dataclass(frozen=True, slots=True)
+class FrameHeader:
+    """What a frame's header says; `length` is that of the payload in bytes."""
+
+    length: int
+    type: int
+    codec: int
+    flags: int
+    sequence: int
+    count: int
+    channel: int
+    tick_ns: int
+    t_first_ns: int
+    t_last_ns: int
+    checksum: int
+
+
+def read_header(data: Data, offset: int) -> FrameHeader | None:
+    """Give the header of the frame at an offset; None where it is cut or damaged."""
+    head = bytes(data[offset : offset + FRAME_HEADER_BYTES])
+    if len(head) < FRAME_HEADER_BYTES or _CRC.unpack_from(head, _FRAME_HEADER.size)[0] != zlib.crc32(head[:-4]):
+        return None
+    header = FrameHeader(*_FRAME_HEADER.unpack_from(head))
+    return header if header.length <= MAX_PAYLOAD_BYTES else None
+
+
 def read_frame(data: Data, offset: int, sequence: int | None = None) -> tuple[Frame, int] | None:
     """Give the frame at an offset, and where it ends; None where it is cut or damaged, or has another number.
 
     The payload is not copied out of `data`.
     """
-    header = bytes(data[offset : offset + FRAME_HEADER_BYTES])
-    if len(header) < FRAME_HEADER_BYTES or _CRC.unpack_from(header, _FRAME_HEADER.size)[0] != zlib.crc32(header[:-4]):
+    header = read_header(data, offset)
+    if header is None or sequence not in (None, header.sequence):
         return None
-    length, kind, codec, flags, number, count, channel, tick_ns, first_ns, last_ns, checksum = (
-        _FRAME_HEADER.unpack_from(header)
-    )
-    start, end = offset + FRAME_HEADER_BYTES, offset + FRAME_HEADER_BYTES + length
-    if length > MAX_PAYLOAD_BYTES or end > len(data) or sequence not in (None, number):
-        return None
+    start = offset + FRAME_HEADER_BYTES
+    end = start + header.length
     payload = data[start:end]
-    if checksum != zlib.crc32(payload):
+    if end > len(data) or header.checksum != zlib.crc32(payload):
         return None
-    return Frame(kind, payload, codec, flags, count, channel, first_ns, last_ns, tick_ns), end
+    frame = Frame(
+        header.type,
+        payload,
+        header.codec,
+        header.flags,
+        header.count,
+        header.channel,
+        header.t_first_ns,
+        header.t_last_ns,
+        header.tick_ns,
+    )
+    return frame, end
 
 
 def frames(data: Data, where: str) -> Iterator[tuple[int, Frame]]:

@@ -109,17 +109,18 @@ def publish(source: Path, target: Path) -> None:
 
     An earlier run of that name becomes NAME.old; anything but a plain file is left alone.
     """
-    _sync(source, os.O_RDWR)
+    sync(source, os.O_RDWR)
     refuse_special(target)
     if target.exists():
         target.replace(target.with_name(f"{target.name}.old"))
     source.replace(target)
     if sys.platform != "win32":
         with suppress(OSError):  # not every file system can
-            _sync(target.parent, os.O_RDONLY)
+            sync(target.parent, os.O_RDONLY)
 
 
-def _sync(path: Path, flags: int) -> None:
+def sync(path: Path, flags: int) -> None:
+    """Have a file, or what a folder says of its files, on the disk; OSError where that cannot be."""
     descriptor = os.open(path, flags | getattr(os, "O_CLOEXEC", 0))
     try:
         os.fsync(descriptor)

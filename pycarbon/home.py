@@ -47,6 +47,11 @@ def home_of(target: Path) -> Path:
     return target.with_name(target.name + LIVE_SUFFIX)
 
 
+def target_of(home: Path) -> Path:
+    """Say which file the run of a home will be."""
+    return home.with_name(home.name.removesuffix(LIVE_SUFFIX))
+
+
 def make(target: Path) -> tuple[Path, GrowingFile]:
     """Make the home of a run that begins, with its locked file; OSError where it cannot be, or is there already."""
     refuse_special(target)
@@ -138,14 +143,24 @@ def set_aside(target: Path) -> Path | None:
     home = home_of(target)
     if not home.exists():
         return None
+    rescued = _free_name(target)
+    with contextlib.suppress(RunFileError):  # it died before it wrote anything
+        settle(home, rescued)
+        return rescued
+    remove(home)
+    return None
+
+
+def settle(home: Path, path: Path, figures: fold.Figures = fold.no_figures) -> None:
+    """Write what a dead recorder left as one file, and clear its home away; FileExistsError where it is still live.
+
+    OSError where the file cannot be written, RunFileError where nothing can be read: the home then stays.
+    """
     with _claimed(home) as claimed:
         if not claimed:
             raise FileExistsError(errno.EEXIST, "it is being recorded by another pycarbon; choose another name")
-        rescued = _free_name(target)
-        with contextlib.suppress(RunFileError):  # it died before it wrote anything
-            rescue(home, rescued)
+        rescue(home, path, figures)
         _clear(home)
-    return rescued if rescued.exists() else None
 
 
 def _free_name(target: Path) -> Path:
@@ -157,14 +172,14 @@ def _free_name(target: Path) -> Path:
         number += 1
 
 
-def rescue(home: Path, path: Path) -> None:
+def rescue(home: Path, path: Path, figures: fold.Figures = fold.no_figures) -> None:
     """Write what a dead recorder left as one file, marked as cut off unless the recorder had come to the footer.
 
     OSError where it cannot be written, and then there is no file; RunFileError where nothing can be read.
     """
     run = recover(home)
-    footer = None if run.complete else {"end_ns": run.end_ns, "complete": False}
-    fold.write(fold.frames_of(run), path, footer)
+    cut_off = {"end_ns": run.end_ns, "complete": False}
+    fold.write(fold.frames_of(run), path, None if run.complete else lambda: cut_off, figures)
 
 
 def remove(home: Path) -> None:

@@ -16,6 +16,7 @@ COMMANDS = {
     "report": "show one recorded run",
     "merge": "put runs of several machines into one report, on a common clock",
     "export": "write a recorded run for other tools: Parquet, CSV, JSON, Perfetto and Chrome traces",
+    "repair": "make a whole run file of one that was damaged or cut off",
     "top": "show what each domain draws now, live",
     "doctor": "say what can be measured here, and what to type for what cannot",
 }

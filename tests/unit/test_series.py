@@ -48,7 +48,7 @@ def path(tmp_path_factory):
     end_ns = int(edges["t_seen_ns"][-1])
     meta = {"start_ns": START_NS, "channels": [PACKAGE.to_dict()]}
     file = tmp_path_factory.mktemp("stored") / "a.pcr"
-    fold.write(fold.frames_of(RunData(meta, [PACKAGE], {0: edges})), file, {"end_ns": end_ns})
+    fold.write(fold.frames_of(RunData(meta, [PACKAGE], {0: edges})), file, lambda: {"end_ns": end_ns})
     return file
 
 
