@@ -14,6 +14,7 @@ struct column {
     const uint8_t *narrow, *wide;
     size_t wide_count, taken;
     unsigned width;
+    bool zero; /* all of it: most columns of flags and errors are */
 };
 
 struct entry {
@@ -47,6 +48,8 @@ static int64_t unzigzag(uint64_t value)
 
 static inline uint64_t take(struct column *column, size_t index)
 {
+    if (column->zero)
+        return 0;
     uint64_t value = column->narrow[index];
     if (value != ESCAPE)
         return value;
@@ -70,8 +73,12 @@ static bool find_columns(const struct pc_columns *coded, struct column *columns)
         struct column *column = &columns[i];
         *column = (struct column){.narrow = coded->data + offset, .width = widths[i]};
         offset += coded->count;
-        for (uint32_t j = 0; j < coded->count; j++)
+        uint8_t any = 0;
+        for (uint32_t j = 0; j < coded->count; j++) {
             column->wide_count += column->narrow[j] == ESCAPE;
+            any |= column->narrow[j];
+        }
+        column->zero = any == 0;
         column->wide = coded->data + offset;
         if (coded->length - offset < column->wide_count * column->width)
             return false;
@@ -130,21 +137,35 @@ static bool decode_times(const struct pc_columns *coded, struct column *columns,
     return time == last;
 }
 
+/* Called with constants for what is usual, so that it divides by none. */
+static inline void decode_channel(struct column *step, struct column *rest, size_t index, struct entry entry,
+                                  uint64_t numerator, uint64_t denominator, struct pc_edge *edges)
+{
+    uint64_t counted = 0;
+    for (uint32_t i = 0; i < entry.count; i++, index++) {
+        counted += (uint64_t)unzigzag(take(step, index)) + entry.base;
+        uint64_t less = take(rest, index);
+        if (edges == NULL)
+            continue;
+        uint64_t whole = counted / denominator, part = counted % denominator;
+        edges[i].raw = whole * numerator + part * numerator / denominator - less;
+        edges[i].channel = entry.id;
+    }
+}
+
 static void decode_raw(const struct pc_columns *coded, struct column *columns, struct pc_edge *const *edges)
 {
+    struct column *step = &columns[STEP], *rest = &columns[REST];
     size_t index = 0;
     for (uint32_t row = 0; row < coded->channels; row++) {
         const struct entry entry = entry_at(coded, row);
-        uint64_t counted = 0;
-        for (uint32_t i = 0; i < entry.count; i++, index++) {
-            counted += (uint64_t)unzigzag(take(&columns[STEP], index)) + entry.base;
-            uint64_t rest = take(&columns[REST], index);
-            if (edges[row] == NULL)
-                continue;
-            uint64_t whole = counted / entry.denominator, part = counted % entry.denominator;
-            edges[row][i].raw = whole * entry.numerator + part * entry.numerator / entry.denominator - rest;
-            edges[row][i].channel = entry.id;
-        }
+        if (entry.denominator == 1)
+            decode_channel(step, rest, index, entry, entry.numerator, 1, edges[row]);
+        else if (entry.denominator == 1000)
+            decode_channel(step, rest, index, entry, entry.numerator, 1000, edges[row]);
+        else
+            decode_channel(step, rest, index, entry, entry.numerator, entry.denominator, edges[row]);
+        index += entry.count;
     }
 }
 

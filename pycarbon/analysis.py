@@ -390,8 +390,7 @@ def load(path: str | Path) -> Run:
     RunFileError, in one line, where it cannot be read.
     """
     try:
-        data = home.load(Path(path))
-        return Run(data, Path(path) if Path(path).exists() else home.home_of(Path(path)))
+        return Run(*home.load(Path(path)))
     except (OSError, ValueError) as error:  # a name no file can have, a folder that lets nobody in
         raise RunFileError(
             f"{str(path)[:200]!r} cannot be opened: {getattr(error, 'strerror', None) or error}"

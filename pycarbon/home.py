@@ -121,17 +121,22 @@ def _ring_edges(path: Path, channels: Sequence[int]) -> NDArray[np.void]:
     return gaps_by_channel(edges, channels)
 
 
-def load(path: Path) -> RunData:
-    """Read a run: a finished file, or the home of one that is live or was cut off."""
-    if path.is_dir() and path.name.endswith(LIVE_SUFFIX):
-        return recover(path)
-    if not path.exists() and home_of(path).is_dir():
-        try:
-            return recover(home_of(path))
-        except RunFileError:
-            if not path.exists():  # it did not just end either
-                raise
-    return runfile.read(path)
+def load(path: Path) -> tuple[RunData, Path]:
+    """Read a run: a finished file, or the home of one that is live or was cut off; and say which it was."""
+    if path.name.endswith(LIVE_SUFFIX) and path.is_dir():
+        return recover(path), path
+    try:
+        return runfile.read(path), path
+    except RunFileError:
+        live = home_of(path)
+        if path.exists() or not live.is_dir():
+            raise
+    try:
+        return recover(live), live
+    except RunFileError:
+        if not path.exists():  # it did not just end either
+            raise
+    return runfile.read(path), path
 
 
 def set_aside(target: Path) -> Path | None:

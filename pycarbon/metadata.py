@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from typing import Any, get_args
+from typing import Any
 
 from pycarbon.frame import LATEST_NS
-from pycarbon.run import MAX_CHANNELS, Kind
+from pycarbon.run import KINDS, MAX_CHANNELS
 from pycarbon.totals import ARITHMETIC
 
 Check = Callable[[Any], bool]
@@ -40,9 +40,17 @@ def _map_of(check: Check) -> Check:
 
 
 def _record(**members: Check) -> Check:
-    return lambda value: (
-        type(value) is dict and all(name in value and check(value[name]) for name, check in members.items())
-    )
+    pairs = tuple(members.items())
+
+    def is_record(value: Any) -> bool:
+        if type(value) is not dict:
+            return False
+        for name, check in pairs:  # no generator: a file's figures are many, and files too
+            if name not in value or not check(value[name]):
+                return False
+        return True
+
+    return is_record
 
 
 def _range(largest: float) -> Check:
@@ -63,7 +71,7 @@ _WATTS = _range(1e7)
 
 _FINITE = _number(-1e300, 1e300)
 _SHARE = _maybe(_FINITE)
-_KIND: Check = lambda value: value in get_args(Kind)  # noqa: E731
+_KIND: Check = lambda value: type(value) is str and value in KINDS  # noqa: E731
 _CHANNEL_ENERGY = _record(
     **dict.fromkeys(("domain", "source"), _TEXT),
     kind=_KIND,

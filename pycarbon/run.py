@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum, IntFlag
 from fractions import Fraction
+from functools import lru_cache
 from typing import Any, Literal, get_args
 
 import numpy as np
@@ -18,6 +19,7 @@ from numpy.typing import NDArray
 from pycarbon.ledger import Ledger
 
 Kind = Literal["measured", "attributed", "modelled"]
+KINDS: tuple[Kind, ...] = get_args(Kind)
 
 EDGE_DTYPE = np.dtype(
     [
@@ -62,6 +64,14 @@ class GapCause(IntEnum):
     SUSPENDED = 3
 
 
+@lru_cache(maxsize=256)
+def _exact(unit: str) -> Fraction:
+    match = _UNIT.fullmatch(unit)
+    if match is None or int(match[2] or 1) == 0:
+        raise ValueError(f"a unit of {unit[:40]!r}")
+    return Fraction(match[0])
+
+
 @dataclass(frozen=True, slots=True)
 class Channel:
     """One domain read through one source.
@@ -87,14 +97,14 @@ class Channel:
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Channel:
         """Read what to_dict wrote; ValueError, KeyError or TypeError where it is something else."""
-        unit = _UNIT.fullmatch(values["unit"])
-        if unit is None or int(unit[2] or 1) == 0:
-            raise ValueError(f"a unit of {values['unit'][:40]!r}")
-        found = cls(**{name: values[name] for name in cls.__slots__} | {"unit": Fraction(unit[0])})
+        found = cls(**{name: values[name] for name in cls.__slots__} | {"unit": _exact(values["unit"])})
         if (
-            [type(getattr(found, name)) for name in ("id", "domain", "source", "range_raw", "in_total")]
-            != [int, str, str, int, bool]
-            or found.kind not in get_args(Kind)
+            type(found.id) is not int
+            or type(found.domain) is not str
+            or type(found.source) is not str
+            or type(found.range_raw) is not int
+            or type(found.in_total) is not bool
+            or found.kind not in KINDS
             or found.quantity not in ("energy", "cpu_time")
             or not 0 <= found.id < MAX_CHANNELS
             or not 0 <= found.range_raw < MAX_RAW

@@ -166,10 +166,10 @@ def test_a_home_of_a_killed_recorder_keeps_its_ledger(tmp_path):
     (live / home.RUN_FILE).write_bytes(encoded(frames))
     run.ledger.counts = {}
     # WHEN it is read, and folded into a file THEN both hold the ledger
-    found = home.load(tmp_path / "run.pcr")
+    found = home.load(tmp_path / "run.pcr")[0]
     assert same(found.ledger, run.ledger) and not found.complete
     home.rescue(live, tmp_path / "kept.pcr")
-    assert same(home.load(tmp_path / "kept.pcr").ledger, run.ledger)
+    assert same(home.load(tmp_path / "kept.pcr")[0].ledger, run.ledger)
 
 
 NAMES = names_frame(["a", "b"], 0, array(NODE_DTYPE, (-1, 0), (0, 1)), 0)
