@@ -20,7 +20,7 @@ from pycarbon import edge_reader, metadata
 from pycarbon.columns import check_room, is_small
 from pycarbon.errors import RunFileError
 from pycarbon.frame import EDGES, EVENT, FILE_HEADER_BYTES, FOOTER, INDEX, META, RAW, Data, Frame, read_frame
-from pycarbon.index import TRAILER_BYTES, read_index, read_trailer
+from pycarbon.index import NO_CHANNEL, TRAILER_BYTES, read_index, read_trailer
 from pycarbon.ledger import Ledger
 from pycarbon.ledger_frames import LedgerReader
 from pycarbon.run import EDGE_DTYPE, Channel, RunData
@@ -110,10 +110,15 @@ class StoredEdges(Mapping[int, NDArray[np.void]]):
         rows = self._stored.rows
         return np.where(rows["type"] == EDGES, rows["channel"].astype(np.int64), -1)
 
+    def _count(self, rows: NDArray[np.bool_]) -> NDArray[np.float64]:
+        """Count each channel's edges in some rows of the index."""
+        weights = self._stored.rows["count"][rows]
+        return np.bincount(self._channel[rows] + 1, weights=weights, minlength=NO_CHANNEL + 1)[1:]
+
     @cached_property
     def _counts(self) -> dict[int, int]:
-        counts = np.bincount(self._channel + 1, weights=self._stored.rows["count"])
-        return {int(channel): int(counts[channel + 1]) for channel in np.flatnonzero(counts[1:])}
+        counts = self._count(np.ones(len(self._channel), np.bool_))
+        return {int(channel): int(counts[channel]) for channel in np.flatnonzero(counts)}
 
     def __iter__(self) -> Iterator[int]:
         """Give the ids of the channels that have edges."""
@@ -132,7 +137,9 @@ class StoredEdges(Mapping[int, NDArray[np.void]]):
             number = self._stored.number
             shared = np.zeros(int(number[-1]) + 1, np.bool_)
             shared[number[own]] = True
-            wanted = {int(other) for other in np.flatnonzero(np.bincount(self._channel[shared[number]] + 1)) - 1}
+            here, everywhere = self._count(shared[number]), self._count(np.ones(len(number), np.bool_))
+            # Of others only those all of whose edges lie in these frames.
+            wanted = set(np.flatnonzero((here == everywhere) & (here > 0)).tolist())
             if not is_small(sum(self._counts[other] for other in wanted)):
                 self._kept, wanted = {}, {channel}
             self._kept |= self._decode(shared[number], wanted)
