@@ -159,6 +159,11 @@ def read_frame(data: Data, offset: int, sequence: int | None = None) -> tuple[Fr
     return frame, end
 
 
+def sequence_at(data: Data, offset: int) -> int:
+    """Give the sequence number of the whole frame at an offset."""
+    return int(_CRC.unpack_from(data, offset + 8)[0])
+
+
 def frames(data: Data, where: str) -> Iterator[tuple[int, Frame]]:
     """Give the whole frames of a file's bytes with their offsets, up to the first that is cut or damaged.
 

@@ -74,14 +74,11 @@ def read_index(frame: Frame, start: int, end: int) -> NDArray[np.void]:
         not forward.all()
         or (steps > end).any()
         or float(steps.sum(dtype=np.float64)) > end - FRAME_HEADER_BYTES
-        or (counts > MAX_PER_FRAME).any()
-        or (counts[edges] == 0).any()
-        or int(first_ns.min()) < 0
-        or int(length_ns.min()) < -LATEST_NS
-        or (length_ns[edges] < 0).any()
-        or int(first_ns.max()) > LATEST_NS
-        or int(length_ns.max()) > LATEST_NS
+        or ((counts == 0) | (counts > MAX_PER_FRAME))[edges].any()
+        or ((first_ns < 0) | (first_ns > LATEST_NS))[edges].any()
+        or ((length_ns < 0) | (length_ns > LATEST_NS))[edges].any()
         or (steps[~edges] == 0).any()
+        or (steps[1:][~edges[:-1]] == 0).any()
     ):
         raise RunFileError("an index of frames that cannot be")
     return rows

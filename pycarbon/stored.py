@@ -9,6 +9,7 @@ readers by SIGBUS. Run files are replaced by rename, never changed.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator, Mapping
 from functools import cached_property
 from typing import Any
@@ -19,7 +20,19 @@ from numpy.typing import NDArray
 from pycarbon import edge_reader, metadata
 from pycarbon.columns import check_room, is_small
 from pycarbon.errors import RunFileError
-from pycarbon.frame import EDGES, EVENT, FILE_HEADER_BYTES, FOOTER, INDEX, META, RAW, Data, Frame, read_frame
+from pycarbon.frame import (
+    EDGES,
+    EVENT,
+    FILE_HEADER_BYTES,
+    FOOTER,
+    INDEX,
+    META,
+    RAW,
+    Data,
+    Frame,
+    read_frame,
+    sequence_at,
+)
 from pycarbon.index import NO_CHANNEL, TRAILER_BYTES, read_index, read_trailer
 from pycarbon.ledger import Ledger
 from pycarbon.ledger_frames import LedgerReader
@@ -37,21 +50,30 @@ def open_whole(data: Data, where: str) -> RunData | None:
     found = read_trailer(bytes(data[-TRAILER_BYTES:]))
     if found is None:
         return None
-    index, footer = (read_frame(data, offset) for offset in found)
-    meta = read_frame(data, FILE_HEADER_BYTES, 0)
-    if index is None or footer is None or meta is None:
+    index, meta = read_frame(data, found[0]), read_frame(data, FILE_HEADER_BYTES, 0)
+    if index is None or meta is None:
+        return None
+    footer = read_frame(data, found[1], sequence_at(data, found[0]) + 1)
+    if footer is None:
         return None
     if (index[0].type, footer[0].type, meta[0].type) != (INDEX, FOOTER, META):
         return None
     if (index[1], footer[1]) != (found[1], len(data) - TRAILER_BYTES):
         return None
     with telling(where):
-        for frame in (meta[0], footer[0], index[0]):
-            if not is_known(frame):
-                raise RunFileError(f"a frame of type {frame.type} that cannot be skipped")
+        if not all(is_known(frame) for frame in (meta[0], footer[0], index[0])):
+            return None  # who reads frame after frame may skip them
         run = begin(meta[0])
         end(run, footer[0])
         return StoredRun(run, Stored(data, where, index[0], found[0]))
+
+
+def _is_about(rows: NDArray[np.void], frame: Frame) -> bool:
+    """Say whether rows of the index tell what a frame's header does; edges are looked at more closely later."""
+    if frame.type == EDGES:
+        return bool(frame.count == rows["count"].sum(dtype=np.int64))
+    told = [NO_CHANNEL, frame.count, frame.t_first_ns, frame.t_last_ns]
+    return [int(rows[0][name]) for name in ("channel", "count", "first_ns", "last_ns")] == told
 
 
 class Stored:
@@ -71,10 +93,15 @@ class Stored:
     def number(self) -> NDArray[np.int64]:
         """The number of the frame that each row of the index is about."""
         number: NDArray[np.int64] = np.cumsum(np.diff(self.rows["offset"], prepend=FILE_HEADER_BYTES) != 0)
+        if sequence_at(self._data, self._index_offset) != number[-1] + 1:
+            raise RunFileError(f"{self._where} holds an index that lacks frames; {REPAIR}")
         return number
 
     def frames(self, rows: NDArray[np.bool_]) -> Iterator[tuple[Frame, NDArray[np.void]]]:
-        """Give the frames of some rows of the index, each with all its rows; RunFileError where one is damaged."""
+        """Give the frames of some rows of the index, each with all its rows; those that are unknown, too.
+
+        RunFileError where one is damaged, or the index is wrong about it.
+        """
         wanted = np.zeros(int(self.number[-1]) + 1, np.bool_)
         wanted[self.number[rows]] = True
         starts = np.searchsorted(self.number, np.arange(len(wanted) + 1))
@@ -85,10 +112,9 @@ class Stored:
             if found is None:
                 raise RunFileError(f"a damaged frame at byte {offset}; {REPAIR}")
             frame = found[0]
-            if frame.type != own["type"][0] or frame.count != own["count"].sum(dtype=np.int64):
+            if frame.type != own["type"][0] or (is_known(frame) and not _is_about(own, frame)):
                 raise RunFileError("an index that is wrong about its frames")
-            if is_known(frame):
-                yield frame, own
+            yield frame, own
 
     @property
     def where(self) -> str:
@@ -110,7 +136,7 @@ class StoredEdges(Mapping[int, NDArray[np.void]]):
         rows = self._stored.rows
         return np.where(rows["type"] == EDGES, rows["channel"].astype(np.int64), -1)
 
-    def _count(self, rows: NDArray[np.bool_]) -> NDArray[np.float64]:
+    def _count(self, rows: NDArray[np.bool_]) -> NDArray[Any]:
         """Count each channel's edges in some rows of the index."""
         weights = self._stored.rows["count"][rows]
         return np.bincount(self._channel[rows] + 1, weights=weights, minlength=NO_CHANNEL + 1)[1:]
@@ -165,12 +191,13 @@ class StoredEdges(Mapping[int, NDArray[np.void]]):
             check_room(sum(counts.values()))
             filling = _Filling(counts)
             for frame, own in self._stored.frames(rows):
-                if frame.codec == RAW and counts.get(frame.channel) == frame.count:
-                    filling.take_view(frame)
+                if not is_known(frame):
+                    filling.skip(own)
+                elif frame.codec == RAW and counts.get(frame.channel) == frame.count:
+                    filling.check(filling.take_view(frame), own)
                 else:
-                    found = edge_reader.decode(frame, filling.place)
-                    filling.check(found, own)
-            return filling.edges
+                    filling.check(edge_reader.decode(frame, filling.place), own)
+            return filling.full()
 
 
 class _Filling:
@@ -194,10 +221,23 @@ class _Filling:
         self._taken[channel] = start + count
         return self.edges[channel][start : start + count]
 
-    def take_view(self, frame: Frame) -> None:
+    def take_view(self, frame: Frame) -> list[tuple[int, NDArray[np.void]]]:
         """Take all edges of a channel as they lie in the file."""
         self.edges[frame.channel] = edge_reader.view_raw(frame)
         self._taken[frame.channel] = frame.count
+        return [(frame.channel, self.edges[frame.channel])]
+
+    def skip(self, rows: NDArray[np.void]) -> None:
+        """Do without the edges of a frame."""
+        for channel in set(rows["channel"].tolist()) & self._counts.keys():
+            self._counts[channel] -= int(rows["count"][rows["channel"] == channel].sum(dtype=np.int64))
+
+    def full(self) -> dict[int, NDArray[np.void]]:
+        """Give the arrays; RunFileError where the index told of edges that are not there."""
+        if self._taken != self._counts:
+            raise RunFileError("an index that is wrong about its frames")
+        none = np.empty(0, EDGE_DTYPE)
+        return {channel: self.edges.get(channel, none)[:count] for channel, count in self._counts.items()}
 
     def check(self, found: list[tuple[int, NDArray[np.void]]], rows: NDArray[np.void]) -> None:
         """Compare what was decoded with the index, and with the edges before; RunFileError where they differ."""
@@ -227,13 +267,15 @@ class StoredRun(RunData):
     @cached_property
     def events(self) -> list[dict[str, Any]]:  # type: ignore[override]
         """What happened to the run as a whole."""
-        return [self._event(frame) for frame in self._frames((EVENT,))]
+        return [self._event(frame) for frame in self._frames((EVENT,)) if is_known(frame)]
 
     @cached_property
     def ledger(self) -> Ledger | None:  # type: ignore[override]
         """What the program said of its regions."""
         reader = LedgerReader()
-        for frame in self._frames(LEDGER):
+        for frame in itertools.takewhile(
+            is_known, self._frames(LEDGER)
+        ):  # later ones may refer to one that is unknown
             with telling(self._stored.where):
                 reader.add(frame)
         counts = self.footer.get("regions")

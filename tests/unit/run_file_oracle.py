@@ -85,7 +85,7 @@ def read_indexed(data: bytes) -> File:
         frame_end += 44 + frame.length
         sequence += 1
     _need(frame_end == index_offset, "the index lacks frames that lie before it")
-    _need((index.sequence, footer.sequence) == (sequence, sequence + 1), "the index or the footer is out of turn")
+    _need(index.sequence == sequence, "the index is out of turn")
     _take(file, footer)
     return file
 
@@ -122,7 +122,8 @@ def _frames_by_trailer(data):
         if frame is None or not _is_known(frame) or frame.type != type_:
             return None
     ends = (index_offset + 44 + index.length, footer_offset + 44 + footer.length)
-    return (index_offset, index, footer) if ends == (footer_offset, len(data) - 32) else None
+    follow = ends == (footer_offset, len(data) - 32) and footer.sequence == index.sequence + 1
+    return (index_offset, index, footer) if follow else None
 
 
 def _frames_of_index(index):
