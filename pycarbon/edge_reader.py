@@ -64,8 +64,8 @@ def view_raw(frame: Frame) -> NDArray[np.void]:
     if len(frame.payload) != frame.count * EDGE_DTYPE.itemsize:
         raise RunFileError(f"{frame.count} raw edges in {len(frame.payload)} bytes")
     edges: NDArray[np.void] = np.frombuffer(frame.payload, EDGE_DTYPE)
-    if (edges["channel"] != frame.channel).any() or int(edges["t_seen_ns"][0]) != frame.t_first_ns:
-        raise RunFileError("edges of another channel or time than was announced")
+    if (edges["channel"] != frame.channel).any():
+        raise RunFileError("edges of another channel than was announced")
     _check_times(edges["t_before_ns"], edges["t_seen_ns"], frame)
     return edges
 
@@ -89,6 +89,7 @@ def _check_times(before_ns: NDArray[np.int64], seen_ns: NDArray[np.int64], frame
     if (
         int(before_ns.min()) < 0
         or int(seen_ns[-1]) > LATEST_NS
+        or int(seen_ns[0]) != frame.t_first_ns
         or int(seen_ns[-1]) != frame.t_last_ns
         or bool((before_ns > seen_ns).any())
         or bool((seen_ns[1:] < seen_ns[:-1]).any())

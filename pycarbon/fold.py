@@ -92,11 +92,17 @@ class _Folding:
         self._run: RunData | None = None
         self._edges: dict[str, list[NDArray[np.void]]] = {}
         self._reader = LedgerReader()
+        self._skipping = False
         self._deadline_s = time.monotonic() + PATIENCE_S
 
     def add(self, frame: Frame) -> None:
         """Take the next frame."""
-        if not is_known(frame) or frame.type == EVENT:
+        known = is_known(frame)
+        if frame.type in LEDGER and (self._skipping or not known):
+            self._skipping = True  # what follows may refer to it: copied as it is
+            self._put_ledger()
+            self._put(frame)
+        elif not known or frame.type == EVENT:
             self._put(frame)
         elif frame.type == META:
             self._run = begin(frame)

@@ -123,7 +123,7 @@ class LedgerReader:
     def add(self, frame: Frame) -> None:
         """Read the next frame of the types 5 to 8; RunFileError, or ValueError and KeyError for bad JSON."""
         self.seen = True
-        self._read += frame.count
+        self._read += frame.count if frame.type != LEDGER_NAMES else 0
         check_room(self._read)
         {LEDGER_NAMES: self._names, SLICES: self._add_slices, ROWS: self._add_rows, MARKS: self._add_marks}[
             frame.type
@@ -180,10 +180,11 @@ class LedgerReader:
         if (
             not self._ended_ns <= frame.t_first_ns
             or float(steps_ns.sum(dtype=np.float64)) > LATEST_NS - frame.t_first_ns
+            or frame.t_last_ns > LATEST_NS
         ):
             raise RunFileError("slices of time that do not go forward")
         slices["channel"], slices["threads"] = channel, threads
-        if int(slices["end_ns"][-1]) != frame.t_last_ns:
+        if after_ns[0] != 0 or int(slices["end_ns"][-1]) != frame.t_last_ns:
             raise RunFileError("slices of another time than was announced")
         self._slices.append(slices)
         self._ended_ns = frame.t_last_ns
@@ -214,6 +215,8 @@ class LedgerReader:
         marks["time_ns"] = frame.t_first_ns + np.cumsum(later_ns)
         if not _within(marks["time_ns"]):
             raise RunFileError("marks whose times cannot be")
+        if later_ns[0] != 0 or int(marks["time_ns"][-1]) != frame.t_last_ns:
+            raise RunFileError("marks of another time than was announced")
         self._check_nodes(node, "marks")
         if int(kind.max()) > RESUME:
             raise RunFileError(f"marks of an unknown kind {int(kind.max())}")

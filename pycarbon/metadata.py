@@ -164,7 +164,7 @@ NAMES_MEMBERS: dict[str, Check] = {
 def read(payload: bytes, members: Mapping[str, Check]) -> dict[str, Any]:
     """Read a frame of metadata; ValueError where it is not what `members` says."""
     try:
-        values = json.loads(payload)
+        values = json.loads(str(payload, "utf-8"))
     except RecursionError:
         raise ValueError("it is nested too deeply") from None
     if type(values) is not dict:

@@ -127,11 +127,11 @@ def assemble(whole: Iterable[Frame], where: str) -> RunData:
     taken, skipping = 0, False  # who skips one frame of regions skips those that may refer to it
     for frame in whole:
         with telling(where):
-            if not is_known(frame):
+            if not is_known(frame) and run is not None:
                 skipping |= frame.type in LEDGER
                 continue
-            if (run is None) != (frame.type == META):
-                raise RunFileError("metadata where none belongs")
+            if (run is None) != (frame.type == META and is_known(frame)):
+                raise RunFileError("metadata where none belongs, or something else where they do")
             if run is None:
                 run = begin(frame)
             elif frame.type == FOOTER:
