@@ -1,0 +1,82 @@
+"""What the product and the oracle read from the same bytes, in one shape, so that they can be compared."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import run_file_oracle as oracle
+
+from pycarbon import runfile, scanning
+from pycarbon.errors import RunFileError
+from pycarbon.run import RunData
+
+REFUSED = "refused"
+PARTS = ("metadata", "footer", "complete", "events", "edges", "labels", "nodes", "slices", "rows", "marks")
+
+
+def tuples(edges: Any) -> list[tuple[int, ...]]:
+    """Edges of one channel as the oracle has them."""
+    columns = [edges[name].tolist() for name in ("t_before_ns", "t_seen_ns", "raw", "flags", "error")]
+    return list(zip(*columns, strict=True))
+
+
+def view(run: RunData) -> dict[str, Any]:
+    """Everything in a run of the product's; RunFileError where it finds only now that a part makes no sense."""
+    ledger = run.ledger
+    regions = {name: [] for name in ("labels", "nodes", "slices", "rows", "marks")}
+    if ledger is not None:
+        regions = {
+            "labels": ledger.labels,
+            "nodes": ledger.nodes.tolist(),
+            "slices": ledger.slices[["start_ns", "end_ns", "channel", "threads"]].tolist(),
+            "rows": ledger.rows[["slice", "node", "time_ns", "cpu_ns", "calls"]].tolist(),
+            "marks": ledger.marks[["time_ns", "node", "thread", "kind"]].tolist(),
+        }
+    return {
+        "metadata": run.meta,
+        "footer": run.footer or None,
+        "complete": run.complete,
+        "events": run.events,
+        "edges": {channel: tuples(run.edges[channel]) for channel in sorted(run.edges) if len(run.edges[channel])},
+        **regions,
+    }
+
+
+def by_product(data: bytes, read: Any = runfile.parse) -> Any:
+    """What the product reads, or REFUSED; it raises nothing but RunFileError, in one line."""
+    try:
+        return view(read(data, "here"))
+    except RunFileError as error:
+        assert "here" in str(error) and "\n" not in str(error)
+        return REFUSED
+
+
+def by_scanning(data: bytes) -> Any:
+    """What the product reads frame by frame."""
+    return by_product(data, scanning.scan)
+
+
+def by_oracle(data: bytes, read: Any = oracle.read) -> Any:
+    """What the oracle reads, or REFUSED."""
+    try:
+        file = read(data)
+    except oracle.BadFile:
+        return REFUSED
+    found = {name: getattr(file, name) for name in PARTS}
+    return found | {"footer": file.footer or None, "edges": dict(sorted(file.edges.items()))}
+
+
+def difference(one: Any, other: Any) -> str:
+    """The parts in which two views differ; empty where they are equal."""
+    if REFUSED in (one, other):
+        return "" if one == other else f"{str(one)[:300]} and {str(other)[:300]}"
+    return "; ".join(f"{name}: {one[name]} and {other[name]}" for name in PARTS if one[name] != other[name])
+
+
+def agree(data: bytes) -> Any:
+    """What all readers find in a file; AssertionError where two of them find different things."""
+    indexed, plain = by_oracle(data, oracle.read_indexed), by_oracle(data)
+    for product, other in ((by_product(data), indexed), (by_scanning(data), plain)):
+        different = difference(product, other)
+        assert not different, different
+    return indexed
