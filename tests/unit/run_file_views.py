@@ -20,25 +20,29 @@ def tuples(edges: Any) -> list[tuple[int, ...]]:
     return list(zip(*columns, strict=True))
 
 
+def regions(run: RunData) -> dict[str, Any]:
+    """What a run of the product's says of regions."""
+    ledger = run.ledger
+    if ledger is None:
+        return {name: [] for name in ("labels", "nodes", "slices", "rows", "marks")}
+    return {
+        "labels": ledger.labels,
+        "nodes": ledger.nodes.tolist(),
+        "slices": ledger.slices[["start_ns", "end_ns", "channel", "threads"]].tolist(),
+        "rows": ledger.rows[["slice", "node", "time_ns", "cpu_ns", "calls"]].tolist(),
+        "marks": ledger.marks[["time_ns", "node", "thread", "kind"]].tolist(),
+    }
+
+
 def view(run: RunData) -> dict[str, Any]:
     """Everything in a run of the product's; RunFileError where it finds only now that a part makes no sense."""
-    ledger = run.ledger
-    regions = {name: [] for name in ("labels", "nodes", "slices", "rows", "marks")}
-    if ledger is not None:
-        regions = {
-            "labels": ledger.labels,
-            "nodes": ledger.nodes.tolist(),
-            "slices": ledger.slices[["start_ns", "end_ns", "channel", "threads"]].tolist(),
-            "rows": ledger.rows[["slice", "node", "time_ns", "cpu_ns", "calls"]].tolist(),
-            "marks": ledger.marks[["time_ns", "node", "thread", "kind"]].tolist(),
-        }
     return {
         "metadata": run.meta,
         "footer": run.footer or None,
         "complete": run.complete,
         "events": run.events,
         "edges": {channel: tuples(run.edges[channel]) for channel in sorted(run.edges) if len(run.edges[channel])},
-        **regions,
+        **regions(run),
     }
 
 
