@@ -47,6 +47,7 @@ HEADERS = (
     "roster.h",
     "vitals.h",
     "reducer.h",
+    "columns.h",
 )
 OUR_HEADERS = ("threads.h", "simulated.h")
 TYPES = "typedef int... pid_t; typedef int... off_t; typedef struct { ...; } sigset_t;"

@@ -162,6 +162,15 @@ def test_the_suite_holds_under(flavour):
         ),
         pytest.param(
             "asan",
+            "columns.c",
+            "if (coded->length - offset < column->wide_count * column->width)",
+            "if (coded->length < offset)",
+            "test_columns.py::test_a_frame_that_is_cut_or_goes_on_is_refused",
+            "AddressSanitizer: heap-buffer-overflow",
+            id="asan finds a column that is read past its end",
+        ),
+        pytest.param(
+            "asan",
             "counter.c",
             "*difference = rise;",
             "*difference = (uint64_t)((int64_t)rise + INT64_MAX);",
