@@ -65,14 +65,16 @@ class GrowingFile:
         self._held = []
         return True
 
-    def sync(self) -> None:
-        """Have what was written on the disk: a power failure from now on does not take it."""
+    def sync(self) -> bool:
+        """Have what was written on the disk, against power failures; False where the disk refuses that."""
         if self._descriptor is None:
-            return
+            return True
         try:
             getattr(os, "fdatasync", os.fsync)(self._descriptor)
         except OSError as error:
             self.why_not = error.strerror or str(error)
+            return False
+        return True
 
     @property
     def is_whole(self) -> bool:

@@ -274,9 +274,7 @@ class Recorder:
         try:
             yield
         except Exception as error:  # an error of ours must not reach the measured program
-            note = f"recording went on without some of its data: {error!r}"
-            if note not in self._notes:
-                self._notes.append(note)
+            self._note(f"recording went on without some of its data: {error!r}")
 
     def _drain(self, final: bool = False) -> None:
         self._watch_wall_clock()
@@ -298,7 +296,8 @@ class Recorder:
         now_s, every_s = time.monotonic(), self._sampling.sync_s
         if every_s and now_s - self._synced_s >= every_s - DRAIN_EVERY_S / 2 and not final:
             self._synced_s = now_s
-            self._file.sync()
+            if not self._file.sync():
+                self._note(f"a power failure may have taken what was recorded: {self._file.why_not}")
 
     def _watch_wall_clock(self) -> None:
         """Record when somebody set the wall clock: times of day before and after do not compare."""
@@ -316,10 +315,12 @@ class Recorder:
     def _append(self, new: list[Frame]) -> bool:
         written = self._file.append(new)
         if not written and self._file.why_not:
-            note = f"the run file could not grow for a while: {self._file.why_not}"
-            if note not in self._notes:
-                self._notes.append(note)
+            self._note(f"the run file could not grow for a while: {self._file.why_not}")
         return written
+
+    def _note(self, note: str) -> None:
+        if note not in self._notes:
+            self._notes.append(note)
 
 
 def _readable(value: Any) -> Any:
