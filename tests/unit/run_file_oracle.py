@@ -84,8 +84,7 @@ def read_indexed(data: bytes) -> File:
         _need(expected in (None, rows), f"the index is wrong about the frame at {offset}")
         frame_end += 44 + frame.length
         sequence += 1
-    _need(frame_end == index_offset, "the index lacks frames that lie before it")
-    _need(index.sequence == sequence, "the index is out of turn")
+    _need((frame_end, sequence) == (index_offset, index.sequence), "the index lacks frames that lie before it")
     _take(file, footer)
     return file
 
@@ -128,7 +127,6 @@ def _frames_by_trailer(data):
 
 def _frames_of_index(index):
     """Return the offset of each frame in an index, with its rows (type, channel, count, first_ns, last_ns)."""
-    _check_count(index)
     frames, offset = [], 0
     for step, type_, channel, count, first_ns, length_ns in zip(*_unshuffled(index, "qHHIqq"), strict=False):
         _need(step >= 0, "the offsets in the index go back")
@@ -165,8 +163,6 @@ def _take(file, frame):
     elif frame.type == EVENT:
         file.events.append(_object(frame))
     elif frame.type in REGIONS and not file.is_skipping:
-        if frame.type in COUNTING:
-            _check_count(frame)
         {NAMES: _take_names, SLICES: _take_slices, ROWS: _take_rows, MARKS: _take_marks}[frame.type](file, frame)
     return rows
 
@@ -328,6 +324,7 @@ def _decompress(payload, limit):
 
 def _unshuffled(frame, types):
     """Return the columns, of these types by the letters of struct, of a payload of codec 1."""
+    _check_count(frame)
     size = frame.count * struct.calcsize("<" + types)
     plain = _decompress(frame.payload, size)
     _need(len(plain) == size, "a payload decompresses to less than its count announces")
