@@ -30,7 +30,7 @@ def test_every_mean_lies_between_its_extremes(watts, windows):
     assert (found["min_w"] <= found["power_w"]).all() and (found["power_w"] <= found["max_w"]).all()
     assert found["min_w"].min() >= min(watts) - 1e-6 and found["max_w"].max() <= max(watts) + 1e-6
     [whole] = Powers(border, np.array(watts)).series(border[[0, -1]], np.array([np.mean(watts)]))
-    assert (whole["min_w"], whole["max_w"]) == (min(watts), max(watts))
+    assert (whole["min_w"], whole["max_w"]) == pytest.approx((min(watts), max(watts)))
 
 
 @pytest.fixture(scope="module")
