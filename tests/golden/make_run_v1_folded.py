@@ -90,10 +90,9 @@ def in_hardware_units(edges: np.ndarray) -> np.ndarray:
 def without(edges: np.ndarray, span: tuple[int, int], *instead: tuple[int, int, int, int, int]) -> np.ndarray:
     """Replace what was seen in a span by edges of (before, seen, raw, flags, error)."""
     kept = edges[(edges["t_seen_ns"] <= span[0]) | (edges["t_seen_ns"] > span[1])]
-    more = np.zeros(len(instead), EDGE_DTYPE)
-    for name, values in zip(("t_before_ns", "t_seen_ns", "raw", "flags", "error"), zip(*instead), strict=True):
-        more[name] = values
-    more["channel"] = edges["channel"][0]
+    channel = edges["channel"][0]
+    rows = [(before, seen, raw, channel, flags, error) for before, seen, raw, flags, error in instead]
+    more = np.array(rows, EDGE_DTYPE)
     joined = np.concatenate([kept, more])
     return joined[np.argsort(joined["t_seen_ns"], kind="stable")]
 
