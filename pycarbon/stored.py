@@ -40,6 +40,7 @@ from pycarbon.run import EDGE_DTYPE, Channel, RunData
 from pycarbon.scanning import LEDGER, append, begin, end, is_known, json_of, telling
 
 REPAIR = "`pycarbon repair` keeps what is whole"
+WRONG_INDEX = "an index that is wrong about its frames"
 
 
 def open_whole(data: Data, where: str) -> RunData | None:
@@ -111,8 +112,13 @@ class Stored:
             found = read_frame(self._data, offset, number)
             if found is None:
                 raise RunFileError(f"a damaged frame at byte {offset}; {REPAIR}")
-            frame = found[0]
-            if frame.type != own["type"][0] or (is_known(frame) and not _is_about(own, frame)):
+            frame, after = found
+            behind = starts[number + 1]
+            if (
+                frame.type != own["type"][0]
+                or (is_known(frame) and not _is_about(own, frame))
+                or after != (self.rows["offset"][behind] if behind < len(self.rows) else self._index_offset)
+            ):
                 raise RunFileError("an index that is wrong about its frames")
             yield frame, own
 
@@ -217,12 +223,14 @@ class _Filling:
             self.edges[channel] = np.empty(self._counts[channel], EDGE_DTYPE)
         start = self._taken[channel]
         if start + count > self._counts[channel]:
-            raise RunFileError("an index that is wrong about its frames")
+            raise RunFileError(WRONG_INDEX)
         self._taken[channel] = start + count
         return self.edges[channel][start : start + count]
 
     def take_view(self, frame: Frame) -> list[tuple[int, NDArray[np.void]]]:
-        """Take all edges of a channel as they lie in the file."""
+        """Take all edges of a channel as they lie in the file; RunFileError where there were others before."""
+        if self._taken[frame.channel]:
+            raise RunFileError("an index that is wrong about its frames")
         self.edges[frame.channel] = edge_reader.view_raw(frame)
         self._taken[frame.channel] = frame.count
         return [(frame.channel, self.edges[frame.channel])]
@@ -249,7 +257,7 @@ class _Filling:
                 row["first_ns"],
                 row["last_ns"],
             ]:
-                raise RunFileError("an index that is wrong about its frames")
+                raise RunFileError(WRONG_INDEX)
             before = self._taken[channel] - len(edges) - 1
             if before >= 0:
                 append([self.edges[channel][before : before + 1]], edges)
@@ -273,9 +281,7 @@ class StoredRun(RunData):
     def ledger(self) -> Ledger | None:  # type: ignore[override]
         """What the program said of its regions."""
         reader = LedgerReader()
-        for frame in itertools.takewhile(
-            is_known, self._frames(LEDGER)
-        ):  # later ones may refer to one that is unknown
+        for frame in itertools.takewhile(is_known, self._frames(LEDGER)):  # those behind may refer to one skipped
             with telling(self._stored.where):
                 reader.add(frame)
         counts = self.footer.get("regions")
@@ -285,7 +291,7 @@ class StoredRun(RunData):
         with telling(self._stored.where):
             return json_of(frame, metadata.EVENT_MEMBERS)
 
-    def _frames(self, kinds: tuple[int, ...]) -> Iterator[Frame]:
+    def _frames(self, kinds: tuple[int, ...]) -> Iterator[tuple[Frame, bool]]:
         with telling(self._stored.where):
             type_of = self._stored.rows["type"]
             rows = np.zeros(len(type_of), np.bool_)
