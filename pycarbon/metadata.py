@@ -45,7 +45,7 @@ def _record(**members: Check) -> Check:
     def is_record(value: Any) -> bool:
         if type(value) is not dict:
             return False
-        for name, check in pairs:  # no generator: a file's figures are many, and files too
+        for name, check in pairs:  # noqa: SIM110  a generator takes longer, and files and their figures are many
             if name not in value or not check(value[name]):
                 return False
         return True
@@ -71,29 +71,56 @@ _WATTS = _range(1e7)
 
 _FINITE = _number(-1e300, 1e300)
 _SHARE = _maybe(_FINITE)
+
+
+def _ordered(low: str, best: str, high: str) -> Check:
+    """Check that a figure is not below 0 and lies between its ends, as far as they are known."""
+
+    def check(values: dict[str, Any]) -> bool:
+        found = [0, *(values[name] for name in (low, best, high) if values[name] is not None)]
+        return found == sorted(found)
+
+    return check
+
+
+def _all(*checks: Check) -> Check:
+    return lambda value: all(check(value) for check in checks)
+
+
 _KIND: Check = lambda value: type(value) is str and value in KINDS  # noqa: E731
-_CHANNEL_ENERGY = _record(
-    **dict.fromkeys(("domain", "source"), _TEXT),
-    kind=_KIND,
-    **dict.fromkeys(("energy_j", "low_j", "high_j", "mean_power_w", "gap_s"), _FINITE),
-    peak_power_w=_SHARE,
-    edges=_whole(0, 1 << 62),
-    **dict.fromkeys(("in_total", "is_ambiguous"), _is(bool)),
+_CHANNEL_ENERGY = _all(
+    _record(
+        **dict.fromkeys(("domain", "source"), _TEXT),
+        kind=_KIND,
+        **dict.fromkeys(("energy_j", "low_j", "high_j", "mean_power_w", "gap_s"), _FINITE),
+        peak_power_w=_SHARE,
+        edges=_whole(0, 1 << 62),
+        **dict.fromkeys(("in_total", "is_ambiguous"), _is(bool)),
+    ),
+    _ordered("low_j", "energy_j", "high_j"),
 )
-_REGION = _record(
-    **dict.fromkeys(("label", "method", "remedy"), _TEXT),
-    kind=_KIND,
-    calls=_whole(0, 1 << 62),
-    **dict.fromkeys(("time_s", "low_j", "high_j", "self_time_s"), _FINITE),
-    **dict.fromkeys(("energy_j", "energy_per_call_j", "low_per_call_j", "high_per_call_j", "co2e_g"), _SHARE),
-    **dict.fromkeys(("self_energy_j", "share"), _SHARE),
-    resolved=_is(bool),
+_REGION = _all(
+    _record(
+        **dict.fromkeys(("label", "method", "remedy"), _TEXT),
+        kind=_KIND,
+        calls=_whole(0, 1 << 62),
+        **dict.fromkeys(("time_s", "low_j", "high_j", "self_time_s"), _FINITE),
+        **dict.fromkeys(("energy_j", "energy_per_call_j", "low_per_call_j", "high_per_call_j", "co2e_g"), _SHARE),
+        **dict.fromkeys(("self_energy_j", "share"), _SHARE),
+        resolved=_is(bool),
+    ),
+    _ordered("low_j", "energy_j", "high_j"),
+    _ordered("low_per_call_j", "energy_per_call_j", "high_per_call_j"),
 )
-_ENERGY = _record(
-    **dict.fromkeys(("total_j", "low_j", "high_j"), _FINITE),
-    kind=_KIND,
-    **dict.fromkeys(("process_j", "process_low_j", "process_high_j"), _SHARE),
-    channels=_each(_CHANNEL_ENERGY),
+_ENERGY = _all(
+    _record(
+        **dict.fromkeys(("total_j", "low_j", "high_j"), _FINITE),
+        kind=_KIND,
+        **dict.fromkeys(("process_j", "process_low_j", "process_high_j"), _SHARE),
+        channels=_each(_CHANNEL_ENERGY),
+    ),
+    _ordered("low_j", "total_j", "high_j"),
+    _ordered("process_low_j", "process_j", "process_high_j"),
 )
 
 
@@ -115,7 +142,10 @@ META_MEMBERS: dict[str, Check] = {
     "tags": _map_of(_PLAIN),
     "notes": _TEXTS,
     "pue": _number(1, 1000),
-    "rings": _map_of(_each(_whole(0, MAX_CHANNELS - 1))),
+    "rings": _all(
+        _map_of(_each(_whole(0, MAX_CHANNELS - 1))),
+        lambda rings: not any("/" in name or "\\" in name or "\0" in name for name in rings),  # files of one folder
+    ),
     "obstacles": _each(_record(source=_TEXT, what=_TEXT, remedy=_TEXT)),
     "curves": _each(
         lambda value: (
@@ -164,12 +194,12 @@ NAMES_MEMBERS: dict[str, Check] = {
 def read(payload: bytes, members: Mapping[str, Check]) -> dict[str, Any]:
     """Read a frame of metadata; ValueError where it is not what `members` says."""
     try:
-        values = json.loads(str(payload, "utf-8"))
+        values = json.loads(str(payload, "utf-8"))  # json.loads itself would also take UTF-16
+        if type(values) is not dict:
+            raise ValueError("it is no object")
+        for name, check in members.items():
+            if name in values and not check(values[name]):
+                raise ValueError(f"{name} cannot be {str(values[name])[:80]!r}")
     except RecursionError:
         raise ValueError("it is nested too deeply") from None
-    if type(values) is not dict:
-        raise ValueError("it is no object")
-    for name, check in members.items():
-        if name in values and not check(values[name]):
-            raise ValueError(f"{name} cannot be {str(values[name])[:80]!r}")
     return values

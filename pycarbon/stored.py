@@ -119,7 +119,7 @@ class Stored:
                 or (is_known(frame) and not _is_about(own, frame))
                 or after != (self.rows["offset"][behind] if behind < len(self.rows) else self._index_offset)
             ):
-                raise RunFileError("an index that is wrong about its frames")
+                raise RunFileError(WRONG_INDEX)
             yield frame, own
 
     @property
@@ -230,7 +230,7 @@ class _Filling:
     def take_view(self, frame: Frame) -> list[tuple[int, NDArray[np.void]]]:
         """Take all edges of a channel as they lie in the file; RunFileError where there were others before."""
         if self._taken[frame.channel]:
-            raise RunFileError("an index that is wrong about its frames")
+            raise RunFileError(WRONG_INDEX)
         self.edges[frame.channel] = edge_reader.view_raw(frame)
         self._taken[frame.channel] = frame.count
         return [(frame.channel, self.edges[frame.channel])]
@@ -243,7 +243,7 @@ class _Filling:
     def full(self) -> dict[int, NDArray[np.void]]:
         """Give the arrays; RunFileError where the index told of edges that are not there."""
         if self._taken != self._counts:
-            raise RunFileError("an index that is wrong about its frames")
+            raise RunFileError(WRONG_INDEX)
         none = np.empty(0, EDGE_DTYPE)
         return {channel: self.edges.get(channel, none)[:count] for channel, count in self._counts.items()}
 
@@ -291,7 +291,7 @@ class StoredRun(RunData):
         with telling(self._stored.where):
             return json_of(frame, metadata.EVENT_MEMBERS)
 
-    def _frames(self, kinds: tuple[int, ...]) -> Iterator[tuple[Frame, bool]]:
+    def _frames(self, kinds: tuple[int, ...]) -> Iterator[Frame]:
         with telling(self._stored.where):
             type_of = self._stored.rows["type"]
             rows = np.zeros(len(type_of), np.bool_)
