@@ -45,7 +45,7 @@ def cut(timeline: Timeline, channel: Channel, ledger: Ledger, start_ns: int, end
     border, sd_ns = _borders(timeline, ledger.slices, start_ns, end_ns)
     time_ns = ledger.slices["end_ns"][border].astype(np.int64)
     level_j = timeline.best_j(time_ns.astype(np.float64))
-    kept = ~_touched(time_ns, _unknown_spans(timeline)) if len(border) > 1 else np.zeros(0, bool)
+    kept = ~_touched(time_ns, [*timeline.lost_ns, *timeline.reset_spans()]) if len(border) > 1 else np.zeros(0, bool)
 
     number = np.full(len(ledger.slices), -1, np.int64)
     if len(kept):
@@ -107,17 +107,6 @@ def _borders(timeline: Timeline, slices: NDArray[np.void], start_ns: int, end_ns
     if good.mean() < FEWEST_CLOSE:  # at a fixed rate: only what lies far apart is told apart
         good = np.arange(len(nearest)) % math.ceil(median(error_ns) / (CLOSE * apart_ns)) == 0
     return nearest[good], sd_ns[good]
-
-
-def _unknown_spans(timeline: Timeline) -> list[tuple[float, float]]:
-    """Give the times in which nobody looked, and those around resets."""
-    spans: list[tuple[float, float]] = list(timeline.lost_ns)
-    known = np.flatnonzero(timeline.is_update)
-    for reset in np.flatnonzero(timeline.reset):
-        before = known[known < reset]
-        since = timeline.before_ns[before[-1]] if len(before) else timeline.before_ns[0]
-        spans.append((float(since), float(timeline.seen_ns[reset])))
-    return spans
 
 
 def _touched(border_ns: Whole, spans: Sequence[tuple[float, float]]) -> NDArray[np.bool_]:

@@ -16,6 +16,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -160,7 +161,8 @@ class Timeline:
 
     def gap_s(self, start_ns: float, end_ns: float) -> float:
         """Sum the times within the span in which the counter was not read, was reset, or stood still at the end."""
-        spans = self.lost_ns + list(zip(self.before_ns[self.reset], self.seen_ns[self.reset], strict=True))
+        resets = zip(self.before_ns[self.reset].tolist(), self.seen_ns[self.reset].tolist(), strict=True)
+        spans = [*self.lost_ns, *resets]
         period_s = self.period_s
         if (
             not self.ends_lost
@@ -168,7 +170,7 @@ class Timeline:
             and end_ns - self.update_ns[-1] > SILENT_PERIODS * period_s * 1e9 + SILENT_NS
         ):
             spans.append((int(self.update_ns[-1]), int(end_ns)))
-        return _covered_ns(spans, start_ns, end_ns) / 1e9
+        return float(_covered_ns(spans, np.array([start_ns]), np.array([end_ns]))[0]) / 1e9
 
     def edges(self, start_ns: float, end_ns: float) -> int:
         """Count the updates seen within the span."""
@@ -217,58 +219,83 @@ class Timeline:
         time_ns = known_ns[reach:] - known_ns[:-reach]
         return float(np.divide(rise_j, time_ns, out=np.zeros_like(rise_j), where=time_ns > 0).max() * 1e9)
 
+    def reset_spans(self) -> list[tuple[int, int]]:
+        """Give the times around resets, of which no reading tells: from the last update before each."""
+        at, known = np.flatnonzero(self.reset), np.flatnonzero(self.is_update)
+        before = np.searchsorted(known, at) - 1
+        since = np.where(before >= 0, known[before], 0)
+        return list(zip(self.before_ns[since].tolist(), self.seen_ns[at].tolist(), strict=True))
+
     def _unseen_spans(self, start_ns: int) -> list[tuple[int, int]]:
-        """Give the times whose energy no reading tells: before the first, and from the last update to a reset."""
-        if not len(self.seen_ns):
-            return []
-        spans = [(start_ns, int(self.seen_ns[0]))]
-        for index in np.flatnonzero(self.reset):
-            known = np.flatnonzero(self.is_update[:index])
-            spans.append((int(self.before_ns[known[-1] if len(known) else 0]), int(self.seen_ns[index])))
-        return spans
+        """Give the times whose energy no reading tells: before the first, and around resets."""
+        return [(start_ns, int(self.seen_ns[0])), *self.reset_spans()] if len(self.seen_ns) else []
 
     def _hidden_j(self, start_ns: float, end_ns: float) -> float:
-        """Bound what the interval must hold beside the counter's own bounds: unseen spans, and rounds not counted.
+        return float(self.hidden_j(np.array([start_ns]), np.array([end_ns]))[0])
+
+    def hidden_j(self, start_ns: NDArray[np.float64], end_ns: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Bound what intervals must hold beside the counter's own bounds: unseen spans, and rounds not counted.
 
         A counter that nobody looked at for long may have gone through its range once more than it seems.
         """
-        unseen_j = _covered_ns(self._unseen, start_ns, end_ns) / 1e9 * self._largest_power_w
+        hidden_j = _covered_ns(self._unseen, start_ns, end_ns) / 1e9 * self._largest_power_w
         if not math.isfinite(self._range_j):
-            return unseen_j
-        long = (self.seen_ns - self.before_ns) / 1e9 * self._largest_power_w > self._range_j / 2
-        long &= (self.seen_ns > start_ns) & (self.before_ns < end_ns)
-        most_j = (self.seen_ns[long] - self.before_ns[long]) / 1e9 * self._largest_power_w + self.largest_step_j
-        return unseen_j + float((most_j // self._range_j).sum() * self._range_j)
+            return hidden_j
+        look_j = (self.seen_ns - self.before_ns) / 1e9 * self._largest_power_w
+        long = look_j > self._range_j / 2
+        if not long.any():
+            return hidden_j
+        rounds = (look_j[long] + self.largest_step_j) // self._range_j
+        ended = _sum_before(self.seen_ns[long], rounds, start_ns, "right")  # those that begin after an interval
+        begun = _sum_before(self.before_ns[long], rounds, end_ns, "left")  # have not ended before it
+        return hidden_j + (begun - ended) * self._range_j
+
+
+def _sum_before(
+    time_ns: NDArray[np.int64],
+    values: NDArray[np.float64],
+    at_ns: NDArray[np.float64],
+    side: Literal["left", "right"],
+) -> NDArray[np.float64]:
+    """Add up, for each of some moments, the values of the times before it; with "right" also those at it."""
+    order = np.argsort(time_ns, kind="stable")
+    sums: NDArray[np.float64] = np.concatenate([[0.0], np.cumsum(values[order])])
+    return sums[np.searchsorted(time_ns[order], at_ns, side=side)]
 
 
 def _lost_spans(edges: NDArray[np.void], end_ns: int) -> tuple[list[tuple[int, int]], bool]:
     """Give the times in which the channel was not read (gaps of the sampler, failures of the source), and whether
     the last of them never ended.
     """
-    spans: list[tuple[int, int]] = []
-    lost_at: int | None = None
-    for edge in edges[(edges["flags"] & (Flag.GAP | Flag.LOST | Flag.FOUND)) != 0]:
-        if edge["flags"] & Flag.GAP:
-            spans.append((int(edge["t_before_ns"]), int(edge["t_seen_ns"])))
-        elif edge["flags"] & Flag.LOST:
-            lost_at = int(edge["t_before_ns"])
-        elif lost_at is not None:
-            spans.append((lost_at, int(edge["t_seen_ns"])))
-            lost_at = None
-    if lost_at is not None:
-        spans.append((lost_at, max(end_ns, lost_at)))
-    return spans, lost_at is not None
+    flags = edges["flags"]
+    gaps = edges[(flags & Flag.GAP) != 0]
+    spans = list(zip(gaps["t_before_ns"].tolist(), gaps["t_seen_ns"].tolist(), strict=True))
+    news = edges[((flags & (Flag.LOST | Flag.FOUND)) != 0) & ((flags & Flag.GAP) == 0)]
+    lost = (news["flags"] & Flag.LOST) != 0
+    back = np.flatnonzero(lost[:-1] & ~lost[1:])
+    spans += zip(news["t_before_ns"][back].tolist(), news["t_seen_ns"][back + 1].tolist(), strict=True)
+    if not len(lost) or not lost[-1]:
+        return spans, False
+    lost_at = int(news["t_before_ns"][-1])
+    return [*spans, (lost_at, max(end_ns, lost_at))], True
 
 
-def _covered_ns(spans: Sequence[tuple[float, float]], start_ns: float, end_ns: float) -> float:
-    """Give how much of start..end the spans cover together; where they overlap it counts once."""
-    covered, reached = 0.0, start_ns
-    for first, last in sorted(spans):
-        first, last = max(first, reached), min(last, end_ns)
-        if last > first:
-            covered += last - first
-            reached = last
-    return covered
+def _covered_ns(
+    spans: Sequence[tuple[float, float]], start_ns: NDArray[np.float64], end_ns: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Give how much of each start..end the spans cover together; where they overlap it counts once."""
+    if not len(spans):
+        return np.zeros(len(start_ns))
+    first, last = np.array(spans, dtype=np.float64).T
+    order = np.argsort(first, kind="stable")
+    first, reached = first[order], np.maximum.accumulate(last[order])
+    begins = np.append(True, first[1:] > reached[:-1])
+    first, last = first[begins], reached[np.append(begins[1:], True)]
+    covered = np.concatenate([[0.0], np.cumsum(np.maximum(last - first, 0.0))])
+    border_ns, level_ns = np.stack([first, last], axis=1).reshape(-1), np.repeat(covered, 2)[1:-1]
+    up_to = np.interp([start_ns, np.maximum(start_ns, end_ns)], border_ns, level_ns)
+    covered_ns: NDArray[np.float64] = up_to[1] - up_to[0]
+    return covered_ns
 
 
 def channel_energy(run: RunData, channel: Channel) -> ChannelEnergy:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
+
 from pycarbon.run import Flag, GapCause, RunData
 
 _SAID = {
@@ -35,19 +37,23 @@ class Gaps:
 
 def gaps(run: RunData) -> list[Gaps]:
     """Collect a run's gaps. A sampler reports one for all its channels: each is counted once."""
-    found: dict[tuple[int, int], tuple[GapCause, int]] = {}
+    parts = []
     for channel in run.channels:
         edges = run.edges_of(channel)
-        if channel.quantity != "energy":
-            continue
-        for edge in edges[(edges["flags"] & Flag.GAP) != 0]:
-            error = int(edge["error"])
-            cause = GapCause(error) if error in list(GapCause) else GapCause.UNKNOWN
-            found[int(edge["t_before_ns"]), int(edge["t_seen_ns"])] = (cause, int(edge["raw"]))
+        if channel.quantity == "energy":
+            parts.append(edges[(edges["flags"] & Flag.GAP) != 0])
+    if not parts:
+        return []
+    edges = np.concatenate(parts)
+    edges = edges[np.lexsort((edges["t_seen_ns"], edges["t_before_ns"]))]
+    last = (np.diff(edges["t_before_ns"], append=-1) != 0) | (np.diff(edges["t_seen_ns"], append=-1) != 0)
+    edges = edges[last]
+    why = np.where(np.isin(edges["error"], list(GapCause)), edges["error"], GapCause.UNKNOWN)
     sorted_out = []
     for cause in GapCause:
-        spans = [(span, asleep_ns) for span, (why, asleep_ns) in found.items() if why == cause]
-        if spans:
-            total_s = sum(last - first for (first, last), _ in spans) / 1e9
-            sorted_out.append(Gaps(cause, len(spans), total_s, sum(asleep for _, asleep in spans) / 1e9))
+        own = edges[why == cause]
+        if len(own):
+            length_ns = (own["t_seen_ns"] - own["t_before_ns"]).sum(dtype=np.float64)
+            asleep_ns = own["raw"].sum(dtype=np.float64)
+            sorted_out.append(Gaps(cause, len(own), float(length_ns) / 1e9, float(asleep_ns) / 1e9))
     return sorted_out

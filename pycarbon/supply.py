@@ -31,30 +31,8 @@ class Measured:
         line = self.timeline
         best = np.maximum(line.best_j(end_ns) - line.best_j(start_ns), 0.0)
         low = np.clip(line.low_j(end_ns) - line.high_j(start_ns), 0.0, best)
-        high = np.maximum(line.high_j(end_ns) - line.low_j(start_ns), best)
-        for number in np.flatnonzero(self._hides(start_ns, end_ns)):
-            found = line.between(float(start_ns[number]), float(end_ns[number]))
-            low[number], best[number], high[number] = found.low, found.best, found.high
+        high = np.maximum(line.high_j(end_ns) - line.low_j(start_ns) + line.hidden_j(start_ns, end_ns), best)
         return low, best, high
-
-    def _hides(self, start_ns: Array, end_ns: Array) -> NDArray[np.bool_]:
-        """Say which spans reach into a time of which the counter's own bounds do not tell everything."""
-        line = self.timeline
-        if not len(line.seen_ns):
-            return np.zeros(len(start_ns), bool)
-        unseen = [(-np.inf, float(line.seen_ns[0]))]
-        known = np.flatnonzero(line.is_update)
-        for reset in np.flatnonzero(line.reset):
-            before = known[known < reset]
-            unseen.append((float(line.before_ns[before[-1] if len(before) else 0]), float(line.seen_ns[reset])))
-        if self.channel.range_raw:
-            wide = np.flatnonzero(line.seen_ns - line.before_ns > 20 * max(line.counter_period_ns, 1e6))
-            unseen += zip(line.before_ns[wide].tolist(), line.seen_ns[wide].tolist(), strict=True)
-        first, last = np.array(sorted(unseen), dtype=np.float64).T
-        last = np.maximum.accumulate(last)
-        at = np.searchsorted(first, end_ns, side="left") - 1
-        hides: NDArray[np.bool_] = (at >= 0) & (last[np.maximum(at, 0)] > start_ns)
-        return hides
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,8 +10,9 @@ from counter_simulator import MILLISECOND, Looks, World, as_run, looks_at_edges,
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pycarbon import energy
 from pycarbon.energy import Timeline, channel_energy
-from pycarbon.run import Flag
+from pycarbon.run import EDGE_DTYPE, Flag
 
 SECOND = 1_000_000_000
 PERIOD_NS = 976_000
@@ -115,3 +116,34 @@ def test_a_range_smaller_than_an_update_is_found_out(range_uj, known):
     found = channel_energy(run, run.channels[0])
     # THEN such a counter is in no total
     assert (found.is_ambiguous, found.in_total) == (not known, known)
+
+
+@given(st.lists(st.tuples(st.integers(0, 30), st.integers(0, 9)), max_size=6), st.integers(0, 40), st.integers(0, 40))
+def test_spans_that_overlap_count_once(spans, start, end):
+    # GIVEN spans of whole numbers in any order, and an interval
+    spans = [(first, first + length) for first, length in spans]
+    # WHEN it is asked how much of it they cover THEN that is how many whole numbers are in one of them
+    covered = {place for first, last in spans for place in range(first, last)} & set(range(start, end))
+    assert energy._covered_ns(spans, np.array([start]), np.array([end])).tolist() == [len(covered)]
+
+
+@given(st.lists(st.sampled_from([Flag.LOST, Flag.FOUND, Flag.GAP, 0]), max_size=9))
+def test_a_channel_is_lost_from_the_last_failure_to_the_next_reading(flags):
+    # GIVEN edges with such flags, one every 10 ns
+    edges = np.zeros(len(flags), EDGE_DTYPE)
+    edges["t_before_ns"], edges["t_seen_ns"] = np.arange(len(flags)) * 10, np.arange(len(flags)) * 10 + 4
+    edges["flags"] = flags
+    # WHEN the spans without readings are collected
+    spans, lost = energy._lost_spans(edges, 1000)
+    # THEN they are those of gaps, and of failures as who goes through the edges one by one finds them
+    wanted, since = [], None
+    for number, flag in enumerate(flags):
+        if flag == Flag.GAP:
+            wanted.append((10 * number, 10 * number + 4))
+        elif flag == Flag.LOST:
+            since = 10 * number
+        elif flag == Flag.FOUND and since is not None:
+            wanted.append((since, 10 * number + 4))
+            since = None
+    assert lost == (since is not None)
+    assert sorted(spans) == sorted(wanted + ([(since, 1000)] if lost else []))
