@@ -78,7 +78,7 @@ def read_index(frame: Frame, start: int, end: int) -> NDArray[np.void]:
         or ((first_ns < 0) | (first_ns > LATEST_NS))[edges].any()
         or ((length_ns < 0) | (length_ns > LATEST_NS))[edges].any()
         or (steps[~edges] == 0).any()
-        or (steps[1:][~edges[:-1]] == 0).any()
+        or (kinds[1:] != kinds[:-1])[steps[1:] == 0].any()
     ):
         raise RunFileError("an index of frames that cannot be")
     return rows

@@ -72,6 +72,7 @@ EXPECTED = {
     "index-of-another-time": WRONG_INDEX,
     "index-of-another-type": WRONG_INDEX,
     "index-of-other-counts": WRONG_INDEX,
+    "index-of-two-types": INDEX,
     "index-overlapping-frames": WRONG_INDEX,
     "index-points-at-itself": INDEX,
     "json-deep": JSON,

@@ -189,6 +189,9 @@ BAD: dict[str, Callable[[], bytes]] = {
     "index-claims-2-40-edges": lambda: closed(
         frames := [META_FRAME, THREE], index_of(*honest(frames), *[(0, EDGES, 0, MEGA, 0, 0)] * (MEGA - 2))
     ),
+    "index-of-two-types": lambda: closed(
+        frames := [META_FRAME, THREE], index_of(*honest(frames)[:1], (0, EDGES, 0, 3, 100, 200), *honest(frames)[1:])
+    ),
     "index-overlapping-frames": overlapping,
     "index-leaves-out-a-frame": lambda: closed(
         frames := [META_FRAME, THREE, edges(first_tick=9)], index_of(*honest(frames)[:2])
