@@ -93,9 +93,8 @@ class Timeline:
         self.level_j = np.cumsum(rises, dtype=np.float64) * unit
         self.is_update = (rises > 0) | self.reset
         self.counter_period_ns = counter_period_ns(self.before_ns[self.is_update], self.seen_ns[self.is_update])
-        self.update_ns = update_times(
-            self.before_ns[self.is_update], self.seen_ns[self.is_update], self.counter_period_ns
-        )
+        times_ns = update_times(self.before_ns[self.is_update], self.seen_ns[self.is_update], self.counter_period_ns)
+        self.update_ns = np.maximum.accumulate(times_ns)  # a file may hold looks that overlap
         self.update_j = self.level_j[self.is_update]
         self.is_ambiguous = self._goes_round_too_often()
         self.largest_step_j = self._find_largest_step_j()
@@ -135,7 +134,7 @@ class Timeline:
         """Bound it from above: the first update after that time, or where none was seen, the largest power so far."""
         if len(self.level_j) == 0:
             return np.zeros(len(time_ns))
-        starts = self.before_ns[self.is_update]
+        starts = np.maximum.accumulate(self.before_ns[self.is_update])
         index = np.searchsorted(starts, time_ns, side="left")
         beyond = index >= len(starts)
         last_j = self.level_j[-1]

@@ -34,6 +34,7 @@ EXPECTED = {
     "before-after-seen": EARLY,
     "before-below-zero": EARLY,
     "before-none-before": "holds an edge that refers to one before the first",
+    "before-of-overlapping-looks": TOLD,
     "channel-65535": CHANNELS,
     "channel-65535-raw": "holds edges of no channel",
     "channel-beyond-65534": f"{JSON}: no channel",

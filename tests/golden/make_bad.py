@@ -161,6 +161,7 @@ BAD: dict[str, Callable[[], bytes]] = {
     "seen-overflow": lambda: with_edges({0: bytes([0, 255, 255]) + b"\xff" * 16}, {0: 8}),
     "turn-beyond": lambda: with_edges({1: bytes([0, 1, 0])}),
     "before-after-seen": lambda: with_edges({0: bytes(3), 2: bytes([5, 5, 2])}, t_last_ns=100),
+    "before-of-overlapping-looks": lambda: with_edges({0: bytes(3), 2: bytes([5, 5, 7])}, t_last_ns=100),
     "before-none-before": lambda: with_edges({2: bytes([0, 0, 0])}),
     "before-below-zero": lambda: with_edges({2: bytes([9, 5, 5])}),
     "width-overflow": lambda: with_edges({2: bytes([255] * 3) + b"\xff" * 24}, {2: 8}),
