@@ -2,6 +2,7 @@
 
 PYTHON ?= python3
 VENV ?= .venv
+FUZZ_SECONDS ?= 600
 BIN := $(VENV)/bin
 SOURCES := ../shared/intensity-sources
 READY := $(VENV)/.ready
@@ -51,6 +52,10 @@ marks: $(READY)  ## a minute of 20 million marks a second: none may be lost
 .PHONY: wraps
 wraps: $(READY)  ## ten minutes of a counter that wraps ten times a second: nothing may be lost
 	$(BIN)/python bench/wraps.py --minutes 10
+
+.PHONY: fuzz
+fuzz: $(READY)  ## look for run files that the reader cannot stand, for FUZZ_SECONDS; findings go to .cache/fuzz
+	$(BIN)/python tests/fuzz/fuzz_run_file.py --seconds $(FUZZ_SECONDS) --seed $$$$ --out .cache/fuzz
 
 .PHONY: tables
 tables: $(READY)  ## rebuild the shipped tables from the raw public data
