@@ -19,20 +19,25 @@ else:
     from backports import zstd
 
 
-ROW_BYTES = 32
-"""What an edge, a slice, a row or a mark takes in memory, or less."""
+ROW_BYTES, FIGURES_BYTES = 32, 200
+"""What an edge, a slice, a row or a mark takes in memory, or less; and with what is computed from it."""
 
 
 def _memory_bytes() -> int:
+    """Give the machine's memory, or what the process may have of it."""
     try:
-        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    except (AttributeError, ValueError, OSError):  # not on every system
+        import resource
+
+        size = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+        allowed = resource.getrlimit(resource.RLIMIT_AS)[0]
+        return size if allowed == resource.RLIM_INFINITY else min(size, allowed)
+    except (ImportError, AttributeError, ValueError, OSError):  # not on every system
         return 1 << 32
 
 
 def check_room(rows: int) -> None:
-    """Raise RunFileError for more rows than a quarter of the machine's memory holds: a small file may claim any."""
-    if rows * ROW_BYTES > _memory_bytes() // 4:
+    """Raise RunFileError for more rows than half of the memory is enough for: a small file may claim any."""
+    if rows * FIGURES_BYTES > _memory_bytes() // 2:
         raise RunFileError(f"{rows} edges or other rows, more than there is memory for; ask for a part of the time")
 
 

@@ -35,7 +35,7 @@ def parse(data: Data, where: str) -> RunData:
 
 def read(path: Path) -> RunData:
     """Read a run file; RunFileError in one line where that cannot be done."""
-    return parse(contents(path), str(path))
+    return parse(contents(path), _named(path))
 
 
 def contents(path: Path) -> Data:
@@ -43,20 +43,26 @@ def contents(path: Path) -> Data:
     try:
         descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0))
     except FileNotFoundError:
-        raise RunFileError(f"there is no file {path}") from None
+        raise RunFileError(f"there is no file {_named(path)}") from None
     except OSError as error:
-        raise RunFileError(f"{path} cannot be read: {error.strerror}") from None
+        raise RunFileError(f"{_named(path)} cannot be read: {error.strerror}") from None
     try:
         status = os.fstat(descriptor)
         if stat.S_ISDIR(status.st_mode):
-            raise RunFileError(f"{path} is a folder, not a run file")
+            raise RunFileError(f"{_named(path)} is a folder, not a run file")
         if stat.S_ISREG(status.st_mode) and status.st_size > READ_AT_ONCE_BYTES:
             return memoryview(mmap.mmap(descriptor, status.st_size, access=mmap.ACCESS_READ))
         return _read(descriptor, path)
     except OSError as error:
-        raise RunFileError(f"{path} cannot be read: {error.strerror}") from None
+        raise RunFileError(f"{_named(path)} cannot be read: {error.strerror}") from None
     finally:
         os.close(descriptor)
+
+
+def _named(path: Path) -> str:
+    """Give a file's name as one line can hold it."""
+    name = str(path)
+    return name if name.isprintable() else repr(name)
 
 
 def _read(descriptor: int, path: Path) -> bytes:
@@ -65,5 +71,5 @@ def _read(descriptor: int, path: Path) -> bytes:
         parts.append(part)
         taken += len(part)
         if taken > MOST_PIPED_BYTES:
-            raise RunFileError(f"{path} does not end: it is no run file")
+            raise RunFileError(f"{_named(path)} does not end: it is no run file")
     return b"".join(parts)

@@ -148,10 +148,11 @@ def assemble(whole: Iterable[Frame], where: str) -> RunData:
                 reader.add(frame)
     if run is None:
         raise RunFileError(f"{where} was cut before its metadata: nothing in it can be read")
-    run.edges = {channel: np.concatenate(part) for channel, part in parts.items()}
-    counts = run.footer.get("regions")
-    if reader.seen or counts:
-        run.ledger = reader.ledger(counts or {})
+    with telling(where):
+        run.edges = {channel: np.concatenate(part) for channel, part in parts.items()}
+        counts = run.footer.get("regions")
+        if reader.seen or counts:
+            run.ledger = reader.ledger(counts or {})
     return run
 
 

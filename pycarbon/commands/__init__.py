@@ -63,9 +63,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
             sys.stdout.flush()
         return status
     except PyCarbonError as error:
-        if sys.stderr is not None:
-            print(f"pycarbon: {error}", file=sys.stderr)
-        return FAILED
+        return _failed(str(error))
+    except MemoryError:
+        return _failed("there is not enough memory for that")
     except BrokenPipeError:  # whoever read our output has seen enough
         _abandon_output()
         return FAILED
@@ -75,6 +75,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return FAILED
     except KeyboardInterrupt:
         return 130
+
+
+def _failed(why: str) -> int:
+    """Say why in one line: names in it may be anything."""
+    from pycarbon.reports.figures import printable
+
+    if sys.stderr is not None:
+        print(f"pycarbon: {printable(why)}", file=sys.stderr)
+    return FAILED
 
 
 def _abandon_output() -> None:
