@@ -60,7 +60,7 @@ def use(run: Run) -> None:
         assert (run.data.edges[channel]["channel"] == channel).all()
     middle_ns = (run.data.start_ns + run.data.end_ns) // 2
     for channel in run.data.channels[:MOST_DOMAINS]:
-        near = run.data.edges_within(channel, run.data.start_ns, middle_ns)
+        near = run.data.part(channel, run.data.start_ns, middle_ns).edges_of(channel)
         assert (near["channel"] == channel.id).all()
         assert len(near) <= len(run.data.edges_of(channel))
     for region in run.regions[:MOST_DOMAINS]:
