@@ -301,14 +301,17 @@ class Run:
 
         return to_pandas(self, table, every)
 
-    @property
+    @cached_property
     def _energy_channels(self) -> list[Channel]:
         return [channel for channel in self.data.channels if channel.quantity == "energy"]
 
+    @cached_property
+    def _domains(self) -> dict[str, Channel]:
+        return {channel.domain: channel for channel in reversed(self._energy_channels)}
+
     def _find(self, domain: str) -> Channel:
-        for channel in self._energy_channels:
-            if channel.domain == domain:
-                return channel
+        if domain in self._domains:
+            return self._domains[domain]
         names = ", ".join(channel.domain for channel in self._energy_channels)
         raise PyCarbonError(f"this run has no domain {domain!r}; it has {names or 'none'}")
 
