@@ -11,6 +11,7 @@ import argparse
 import contextlib
 import importlib.util
 import signal
+import subprocess
 import sys
 import tempfile
 import time
@@ -23,7 +24,9 @@ HERE = Path(__file__).parent
 GOLDEN = HERE.parent / "golden"
 HAS_ATHERIS = importlib.util.find_spec("atheris") is not None
 
-SLOW_S, MEMORY_MB = 20, 2048
+SLOW_S, MEMORY_MB, ROUND_S = 20, 4096, 600
+"""A round is no longer, since libFuzzer itself takes more memory with every file that it has made here."""
+
 MOST_ROWS = 1 << 16
 """What claims more is looked at by test_bad_files.py: here it would only cost time."""
 
@@ -45,6 +48,8 @@ def main() -> int:
     warnings.simplefilter("error")
     options.out.mkdir(parents=True, exist_ok=True)
     guided = HAS_ATHERIS and not options.plain and not options.files
+    if guided and options.seconds > ROUND_S:
+        return in_rounds(options)
     with tempfile.TemporaryDirectory() as scratch:
         target = Target(Path(scratch) / "again.pcr", guided)
         if options.files:
@@ -54,6 +59,17 @@ def main() -> int:
             by_coverage(target, options)
         else:
             by_chance(target, options)
+    return 0
+
+
+def in_rounds(options: argparse.Namespace) -> int:
+    """Fuzz in one process after the other, which share what was found to be worth changing."""
+    for number in range(-(-options.seconds // ROUND_S)):
+        seconds = min(ROUND_S, options.seconds - number * ROUND_S)
+        words = ["--seconds", str(seconds), "--seed", str(options.seed + number), "--out", str(options.out)]
+        status = subprocess.run([sys.executable, __file__, *words]).returncode
+        if status:
+            return status
     return 0
 
 
