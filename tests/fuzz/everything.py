@@ -127,7 +127,7 @@ def check_round_trip(data: Data, path: Path) -> None:
     except RunFileError:
         return
     footer = run.footer if run.complete else {"end_ns": run.end_ns, "complete": False}
-    fold.write(parts, path, footer)
+    fold.write(parts, path, lambda: footer)
     try:
         again = runfile.read(path)
         assert {channel: len(edges) for channel, edges in again.edges.items()} == {
