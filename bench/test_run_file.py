@@ -40,7 +40,7 @@ def hour(runs: dict[tuple[str, str], RunData], tmp_path_factory: pytest.TempPath
     """A run of an hour, five channels at 1 ms, in its file."""
     path = tmp_path_factory.mktemp("hour") / "hour.pcr"
     run = run_files.of_an_hour(next(iter(runs.values())))
-    fold.write(run_files.as_live(run), path, figures=lambda data: figures(Run(data)))
+    fold.write(list(run_files.as_live(run)), path, figures=lambda data: figures(Run(data)))
     return path
 
 

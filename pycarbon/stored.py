@@ -10,8 +10,9 @@ readers by SIGBUS. Run files are replaced by rename, never changed.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Mapping
-from functools import cached_property
+import os
+from collections.abc import Callable, Iterator, Mapping
+from functools import cached_property, partial
 from typing import Any
 
 import numpy as np
@@ -37,9 +38,12 @@ from pycarbon.index import NO_CHANNEL, TRAILER_BYTES, read_index, read_trailer
 from pycarbon.ledger import Ledger
 from pycarbon.ledger_frames import LedgerReader
 from pycarbon.run import EDGE_DTYPE, Channel, RunData
-from pycarbon.scanning import LEDGER, append, begin, end, is_known, json_of, telling
+from pycarbon.scanning import LEDGER, begin, end, is_known, json_of, telling
 
 REPAIR = "`pycarbon repair` keeps what is whole"
+WORTH_THREADS, MOST_THREADS = 16, 4
+"""So many frames are decoded by several threads; more threads than that wait for memory."""
+
 WRONG_INDEX = "an index that is wrong about its frames"
 
 
@@ -196,14 +200,21 @@ class StoredEdges(Mapping[int, NDArray[np.void]]):
         with telling(self._stored.where):
             check_room(sum(counts.values()))
             filling = _Filling(counts)
-            for frame, own in self._stored.frames(rows):
-                if not is_known(frame):
-                    filling.skip(own)
-                elif frame.codec == RAW and counts.get(frame.channel) == frame.count:
-                    filling.check(filling.take_view(frame), own)
-                else:
-                    filling.check(edge_reader.decode(frame, filling.place), own)
+            _at_once([job for frame, own in self._stored.frames(rows) for job in filling.jobs(frame, own)])
             return filling.full()
+
+
+def _at_once(jobs: list[Callable[[], None]]) -> None:
+    """Do jobs that let go of Python's lock, many of them on several CPUs."""
+    if len(jobs) < WORTH_THREADS:
+        for job in jobs:
+            job()
+        return
+    from concurrent.futures import ThreadPoolExecutor
+
+    with ThreadPoolExecutor(min(os.cpu_count() or 1, MOST_THREADS)) as pool:
+        for done in [pool.submit(job) for job in jobs]:
+            done.result()
 
 
 class _Filling:
@@ -212,55 +223,76 @@ class _Filling:
     def __init__(self, counts: dict[int, int]) -> None:
         """Make room for so many edges of each channel, once the first come."""
         self._counts = counts
-        self._taken = dict.fromkeys(counts, 0)
+        self._borders: dict[int, list[int]] = {channel: [] for channel in counts}
         self.edges: dict[int, NDArray[np.void]] = {}
 
-    def place(self, channel: int, count: int) -> NDArray[np.void] | None:
+    def jobs(self, frame: Frame, rows: NDArray[np.void]) -> list[Callable[[], None]]:
+        """Make room for a frame's edges, in order of frames, and give what is to be done to fill it, in any order."""
+        if not is_known(frame):  # do without its edges
+            for channel, count in zip(rows["channel"].tolist(), rows["count"].tolist(), strict=True):
+                if channel in self._counts:
+                    self._counts[channel] -= count
+            return []
+        if frame.codec == RAW and self._counts.get(frame.channel) == frame.count and not self._borders[frame.channel]:
+            self.edges[frame.channel] = edge_reader.view_raw(frame)
+            self._borders[frame.channel].append(frame.count)
+            _check(rows, [(frame.channel, self.edges[frame.channel])])
+            return []
+        room = {
+            channel: self._room(channel, count)
+            for channel, count in zip(rows["channel"].tolist(), rows["count"].tolist(), strict=True)
+        }
+        return [partial(_fill, frame, rows, room)]
+
+    def _room(self, channel: int, count: int) -> NDArray[np.void] | None:
         """Give room for a channel's next edges; None where they are not wanted."""
         if channel not in self._counts:
             return None
         if channel not in self.edges:
             self.edges[channel] = np.empty(self._counts[channel], EDGE_DTYPE)
-        start = self._taken[channel]
+        borders = self._borders[channel]
+        start = borders[-1] if borders else 0
         if start + count > self._counts[channel]:
             raise RunFileError(WRONG_INDEX)
-        self._taken[channel] = start + count
+        borders.append(start + count)
         return self.edges[channel][start : start + count]
 
-    def take_view(self, frame: Frame) -> list[tuple[int, NDArray[np.void]]]:
-        """Take all edges of a channel as they lie in the file; RunFileError where there were others before."""
-        if self._taken[frame.channel]:
-            raise RunFileError(WRONG_INDEX)
-        self.edges[frame.channel] = edge_reader.view_raw(frame)
-        self._taken[frame.channel] = frame.count
-        return [(frame.channel, self.edges[frame.channel])]
-
-    def skip(self, rows: NDArray[np.void]) -> None:
-        """Do without the edges of a frame."""
-        for channel in set(rows["channel"].tolist()) & self._counts.keys():
-            self._counts[channel] -= int(rows["count"][rows["channel"] == channel].sum(dtype=np.int64))
-
     def full(self) -> dict[int, NDArray[np.void]]:
-        """Give the arrays; RunFileError where the index told of edges that are not there."""
-        if self._taken != self._counts:
-            raise RunFileError(WRONG_INDEX)
+        """Give the arrays; RunFileError where the index told of edges that are not there, or where time goes back."""
+        for channel, borders in self._borders.items():
+            if (borders[-1] if borders else 0) != self._counts[channel]:
+                raise RunFileError(WRONG_INDEX)
+            if borders:
+                seen_ns, first = self.edges[channel]["t_seen_ns"], np.array(borders[:-1], dtype=np.int64)
+                if (seen_ns[first] < seen_ns[first - 1]).any():
+                    raise RunFileError("edges whose times do not go forward")
         none = np.empty(0, EDGE_DTYPE)
         return {channel: self.edges.get(channel, none)[:count] for channel, count in self._counts.items()}
 
-    def check(self, found: list[tuple[int, NDArray[np.void]]], rows: NDArray[np.void]) -> None:
-        """Compare what was decoded with the index, and with the edges before; RunFileError where they differ."""
-        told = {int(row["channel"]): row for row in rows}
-        for channel, edges in found:
-            row = told.get(channel)
-            if row is None or [len(edges), edges["t_seen_ns"][0], edges["t_seen_ns"][-1]] != [
-                row["count"],
-                row["first_ns"],
-                row["last_ns"],
-            ]:
-                raise RunFileError(WRONG_INDEX)
-            before = self._taken[channel] - len(edges) - 1
-            if before >= 0:
-                append([self.edges[channel][before : before + 1]], edges)
+
+def _fill(frame: Frame, rows: NDArray[np.void], room: dict[int, NDArray[np.void] | None]) -> None:
+    """Decode a frame's edges into their room; RunFileError where they are not what the index tells."""
+    told = dict(zip(rows["channel"].tolist(), rows["count"].tolist(), strict=True))
+
+    def place(channel: int, count: int) -> NDArray[np.void] | None:
+        if told.get(channel) != count:
+            raise RunFileError(WRONG_INDEX)
+        return room[channel]
+
+    _check(rows, edge_reader.decode(frame, place))
+
+
+def _check(rows: NDArray[np.void], found: list[tuple[int, NDArray[np.void]]]) -> None:
+    """Compare what was decoded with the index; RunFileError where they differ."""
+    told = {int(row["channel"]): row for row in rows}
+    for channel, edges in found:
+        row = told.get(channel)
+        if row is None or [len(edges), edges["t_seen_ns"][0], edges["t_seen_ns"][-1]] != [
+            row["count"],
+            row["first_ns"],
+            row["last_ns"],
+        ]:
+            raise RunFileError(WRONG_INDEX)
 
 
 class StoredRun(RunData):
