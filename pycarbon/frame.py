@@ -7,7 +7,7 @@ import struct
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from pycarbon.errors import RunFileError
 
@@ -106,8 +106,7 @@ def check_header(data: Data, where: str) -> bool:
     return True
 
 
-@dataclass(frozen=True, slots=True)
-class FrameHeader:
+class FrameHeader(NamedTuple):
     """What a frame's header says; `length` is that of the payload in bytes."""
 
     length: int
@@ -115,7 +114,7 @@ class FrameHeader:
     codec: int
     flags: int
     sequence: int
-    count: int
+    rows: int
     channel: int
     tick_ns: int
     t_first_ns: int
@@ -150,7 +149,7 @@ def read_frame(data: Data, offset: int, sequence: int | None = None) -> tuple[Fr
         payload,
         header.codec,
         header.flags,
-        header.count,
+        header.rows,
         header.channel,
         header.t_first_ns,
         header.t_last_ns,

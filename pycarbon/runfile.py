@@ -6,6 +6,7 @@ import mmap
 import os
 import stat
 from pathlib import Path
+from typing import Any
 
 from pycarbon import scanning, stored
 from pycarbon.errors import RunFileError
@@ -36,6 +37,19 @@ def parse(data: Data, where: str) -> RunData:
 def read(path: Path) -> RunData:
     """Read a run file; RunFileError in one line where that cannot be done."""
     return parse(contents(path), _named(path))
+
+
+def read_footer(path: Path) -> dict[str, Any]:
+    """Read only a run's footer, with its totals: enough for a list of many runs, and half the work of read().
+
+    Empty where the run was cut off; RunFileError as read.
+    """
+    data = contents(path)
+    if check_header(data, str(path)):
+        footer = stored.footer_of(data, str(path))
+        if footer is not None:
+            return footer
+    return parse(data, str(path)).footer
 
 
 def contents(path: Path) -> Data:

@@ -73,6 +73,21 @@ def open_whole(data: Data, where: str) -> RunData | None:
         return StoredRun(run, Stored(data, where, index[0], found[0]))
 
 
+def footer_of(data: Data, where: str) -> dict[str, Any] | None:
+    """Give the footer of a file that was closed in order, and read nothing else of it; None where it was not."""
+    found = read_trailer(bytes(data[-TRAILER_BYTES:]))
+    footer = None if found is None else read_frame(data, found[1])
+    if (
+        footer is None
+        or footer[0].type != FOOTER
+        or footer[1] != len(data) - TRAILER_BYTES
+        or not is_known(footer[0])
+    ):
+        return None
+    with telling(where):
+        return json_of(footer[0], metadata.FOOTER_MEMBERS)
+
+
 def _is_about(rows: NDArray[np.void], frame: Frame) -> bool:
     """Say whether rows of the index tell what a frame's header does; edges are looked at more closely later."""
     if frame.type == EDGES:
