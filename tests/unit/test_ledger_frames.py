@@ -9,7 +9,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 from region_world import as_run, training
-from test_runfile import CHANNEL, check_reports, edge_arrays, edges_frame
+from report_checks import check_reports
+from test_runfile import CHANNEL, edge_arrays, edges_frame
 
 from pycarbon import columns, home, runfile
 from pycarbon.analysis import Run

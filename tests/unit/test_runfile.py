@@ -15,9 +15,10 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
+from report_checks import check_reports
 
 from pycarbon import columns, edge_reader, runfile
-from pycarbon.analysis import Run, load
+from pycarbon.analysis import load
 from pycarbon.errors import RunFileError
 from pycarbon.frame import (
     EDGES,
@@ -379,25 +380,3 @@ def test_hostile_edges_are_reported(edges):
     meta, footer, _ = full_meta()
     frames = [edges_frame(identity, part) for identity, part in edges.items()]
     check_reports(encoded([json_frame(META, meta), *frames, json_frame(FOOTER, footer)]))
-
-
-def check_reports(file):
-    """RunFileError in one line, or reports that can be made."""
-    from pycarbon.reports.as_json import JsonReport
-    from pycarbon.reports.text import TextReport
-
-    try:
-        run = Run(runfile.parse(file, "here"), Path("here"))
-    except RunFileError as error:
-        assert str(error).startswith("here holds") and "\n" not in str(error)
-        return
-    # THEN nothing but RunFileError is raised
-    assert all(line.isprintable() for line in TextReport().render(run).split("\n"))
-    values = json.loads(JsonReport().render(run), parse_constant=pytest.fail)
-    energy = values["energy"]
-    for part in [energy, *energy["channels"]]:
-        best = part.get("total_j", part.get("energy_j"))
-        assert best is None or 0 <= part["low_j"] <= best <= part["high_j"]
-    for channel in energy["channels"]:
-        run.power(channel["domain"])
-        run.edges(channel["domain"])
