@@ -16,7 +16,7 @@ from pycarbon.columns import decompress, unpack
 from pycarbon.errors import RunFileError
 from pycarbon.frame import LATEST_NS, MAX_PER_FRAME, SHUFFLED_ZSTD, TURNS_ZSTD, Frame
 from pycarbon.narrow import Signed, Unsigned, unzigzag
-from pycarbon.run import EDGE_DTYPE
+from pycarbon.run import EDGE_DTYPE, MAX_CHANNELS
 
 TABLE_DTYPE = np.dtype(
     [("id", "<u2"), ("zero", "<u2"), ("count", "<u4"), ("numerator", "<u4"), ("denominator", "<u4"), ("base", "<u8")]
@@ -24,9 +24,6 @@ TABLE_DTYPE = np.dtype(
 COLUMNS = 7
 NEAR = 2
 """A time so few ticks from where the turn before began is told by that."""
-
-NOBODY = 2**16 - 1
-"""The id that no channel has."""
 
 MOST_BYTES_PER_EDGE = COLUMNS * (1 + narrow.WIDEST)
 
@@ -50,7 +47,7 @@ def decode(frame: Frame, place: Place = new_place) -> list[tuple[int, NDArray[np
         raise RunFileError(f"a frame of {frame.count} edges")
     if frame.codec == TURNS_ZSTD:
         return _decode_turns(frame, place)
-    if frame.channel == NOBODY:
+    if frame.channel == MAX_CHANNELS:
         raise RunFileError("edges of no channel")
     into = place(frame.channel, frame.count)
     if into is None:
@@ -120,7 +117,7 @@ def _unpacked(frame: Frame) -> tuple[bytes, NDArray[np.void]]:
         int(table["count"].sum(dtype=np.uint64)) != count
         or not table["count"].all()
         or not (table["numerator"].all() and table["denominator"].all())
-        or len(set(table["id"].tolist()) - {NOBODY}) < channels
+        or len(set(table["id"].tolist()) - {MAX_CHANNELS}) < channels
     ):
         raise RunFileError("edges of other channels than were announced")
     return data, table

@@ -20,6 +20,7 @@ from pycarbon.frame import (
     SHUFFLED_ZSTD,
     Frame,
 )
+from pycarbon.run import MAX_CHANNELS
 
 INDEX_DTYPE = np.dtype(
     [
@@ -34,7 +35,7 @@ INDEX_DTYPE = np.dtype(
 """One row for each frame, and of edges for each channel in it: where the frame is, and of the channel how many edges
 it has there and the times seen of the first and the last; `channel` is NO_CHANNEL for other frames."""
 
-NO_CHANNEL = 2**16 - 1
+NO_CHANNEL = MAX_CHANNELS
 
 TRAILER_BYTES = 32
 _TRAILER = struct.Struct("<QQII8s")
