@@ -31,7 +31,7 @@ from numpy.typing import NDArray
 from pycarbon import fold, runfile
 from pycarbon.errors import RunFileError
 from pycarbon.growing import GrowingFile, lock, refuse_special
-from pycarbon.run import EDGE_DTYPE, RunData, gaps_by_channel, group_by_channel
+from pycarbon.run import EDGE_DTYPE, RunData, gaps_by_channel, group_by_channel, listed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -183,7 +183,7 @@ def rescue(home: Path, path: Path, figures: fold.Figures = fold.no_figures) -> N
     OSError where it cannot be written, and then there is no file; RunFileError where nothing can be read.
     """
     run = recover(home)
-    cut_off = {"end_ns": run.end_ns, "complete": False}
+    cut_off = {"run": listed(run.meta), "end_ns": run.end_ns, "complete": False}
     fold.write(fold.frames_of(run), path, None if run.complete else lambda: cut_off, figures)
 
 

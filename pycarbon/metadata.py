@@ -178,7 +178,7 @@ FOOTER_MEMBERS: dict[str, Check] = {
     "notes": _TEXTS,
     "regions": _map_of(_whole(-(1 << 63), (1 << 64) - 1)),
     "complete": _is(bool),
-    "run": _record(tags=_map_of(_PLAIN)),
+    "run": _map_of(lambda value: _PLAIN(value) or _map_of(_PLAIN)(value)),
     "totals": _is_totals,
 }
 EVENT_MEMBERS: dict[str, Check] = {"monotonic_ns": _TIME, "clock_step_ns": _whole(-LATEST_NS, LATEST_NS)}

@@ -32,7 +32,7 @@ from pycarbon.feeds import Feed, Sampling, await_first_readings, counter_feeds, 
 from pycarbon.frame import EVENT, FOOTER, META, Frame, json_frame
 from pycarbon.growing import GrowingFile
 from pycarbon.portable import RusageSampler
-from pycarbon.run import Channel
+from pycarbon.run import Channel, listed
 from pycarbon.sources import Discovery, Roots
 
 if TYPE_CHECKING:
@@ -42,9 +42,6 @@ if TYPE_CHECKING:
 DRAIN_EVERY_S = 1.0
 LINGER_S = 0.003
 """How long samplers at a fixed rate go on after the end, so that each counter is seen to change once more."""
-
-IN_LISTS = ("id", "project", "name", "started_at", "tags")
-"""What a list of runs shows beside their totals: the footer repeats it, so that it alone need be read."""
 
 CLOCK_STEP_NS, SLEW_PPM = 2_000_000, 1000
 """The wall clock may be slewed by half as much; what is more was a step."""
@@ -161,7 +158,7 @@ class Recorder:
             self._drain(final=True)
         sampler_cpu_s = sum(feed.sampler.cpu_ns for feed in self._feeds) / 1e9
         footer = {
-            "run": {name: self._meta[name] for name in IN_LISTS if name in self._meta},
+            "run": listed(self._meta),
             "start_ns": self._start_ns,
             "end_ns": end_ns,
             "anchor": _anchor(),

@@ -11,7 +11,7 @@ from typing import Any
 from pycarbon import analysis, fold, growing, home, metadata, runfile
 from pycarbon.errors import PyCarbonError, RunFileError
 from pycarbon.frame import META, TURNS_ZSTD, Data, Frame
-from pycarbon.run import RunData
+from pycarbon.run import RunData, listed
 from pycarbon.salvage import Salvage, salvage
 from pycarbon.scanning import begin, json_of, telling
 
@@ -87,7 +87,7 @@ class _Mended:
     def footer(self) -> dict[str, Any]:
         """Give the file's own footer, or one that says that it was cut off, with what was lost."""
         found = self._found
-        footer: dict[str, Any] = {"end_ns": max(found.end_ns, self._run.start_ns)}
+        footer: dict[str, Any] = {"run": listed(self._run.meta), "end_ns": max(found.end_ns, self._run.start_ns)}
         if found.footer is not None:
             with telling(self._where):
                 footer = json_of(found.footer, metadata.FOOTER_MEMBERS)

@@ -174,6 +174,11 @@ class RunData:
         return RunData(self.meta, self.channels, {channel.id: self.edges_of(channel)}, self.footer, self.complete)
 
 
+def listed(meta: Mapping[str, Any]) -> dict[str, Any]:
+    """Give what a list of runs shows of one beside its totals: footers repeat it, so that they alone need be read."""
+    return {name: meta[name] for name in ("id", "project", "name", "started_at", "tags") if name in meta}
+
+
 def group_by_channel(edges: NDArray[np.void]) -> dict[int, NDArray[np.void]]:
     """Split edges of several channels into one array for each, keeping their order."""
     # not np.unique, which would import numpy.ma, an eighth of our start

@@ -38,7 +38,7 @@ def edges(first: int, count: int) -> np.ndarray:
 def parts() -> list:
     """The frames of a live file of 1.2 s: metadata, edges, an event, the footer."""
     end_ns = START_NS + (CUTS * EACH - 1) * PERIOD_NS
-    meta = {"start_ns": START_NS, "channels": [PACKAGE.to_dict()], "notes": []}
+    meta = {"start_ns": START_NS, "channels": [PACKAGE.to_dict()], "name": "n", "notes": []}
     made = [json_frame(META, meta)]
     for part in range(CUTS):
         made += edges_frames(edges(part * EACH, EACH))
@@ -190,7 +190,7 @@ def test_what_a_killed_recorder_left_becomes_its_file(tmp_path):
     done = repair(tmp_path / "a.pcr")
     assert done.path == tmp_path / "a.pcr" and not live.exists()
     run = load(done.path)
-    assert not run.complete and "totals" in run.data.footer
+    assert not run.complete and "totals" in run.data.footer and run.data.footer["run"]["name"] == "n"
     assert_holds(run)
 
 
