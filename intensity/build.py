@@ -15,9 +15,21 @@ if not __package__:
     # Run as a script, Python puts intensity/ on the path instead of the folder above it.
     sys.path[0] = str(ROOT)
 
-from intensity import cpu_power, equivalents, grid, registry  # noqa: E402
+from intensity import (  # noqa: E402
+    cloud,
+    cloud_checks,
+    continents,
+    cpu_power,
+    embodied,
+    equivalents,
+    fuels,
+    grid,
+    hourly,
+    registry,
+    zones,
+)
 
-TABLE_BUILDERS = [grid, equivalents, cpu_power]
+TABLE_BUILDERS = [zones, continents, grid, hourly, fuels, cloud, embodied, equivalents, cpu_power]
 TABLES = ROOT / "pycarbon" / "tables"
 SOURCES = ROOT.parent / "shared" / "intensity-sources"
 
@@ -32,6 +44,15 @@ def build(sources: Path) -> dict[str, bytes]:
     for builder in TABLE_BUILDERS:
         tables |= builder.build(sources)
     return tables
+
+
+def notes(sources: Path) -> list[str]:
+    """What somebody who builds must know: broken rows by name, and hours that were left out.
+
+    Raises BuildError for a broken row that sources.toml does not list.
+    """
+    known = registry.load()
+    return cloud_checks.notes(sources, known) + hourly.notes(sources, known)
 
 
 def difference(tables: dict[str, bytes], folder: Path) -> str | None:
@@ -57,6 +78,7 @@ def main(argv: list[str] | None = None) -> int:
     args = parser.parse_args(argv)
     try:
         tables = build(args.sources)
+        remarks = notes(args.sources)
     except (ValueError, OSError) as error:
         print(f"intensity/build.py: {error}", file=sys.stderr)
         return 1
@@ -68,6 +90,8 @@ def main(argv: list[str] | None = None) -> int:
                 file=sys.stderr,
             )
         return 1 if different else 0
+    for line in remarks:
+        print(line)
     args.tables.mkdir(parents=True, exist_ok=True)
     for name, content in tables.items():
         (args.tables / name).write_bytes(content)

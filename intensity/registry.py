@@ -25,6 +25,10 @@ REQUIRED_KEYS = (
 )  # fmt: skip
 
 
+SERIES_KEYS = ("id", "paths", "scope", "flow", "gas", "year", "citation", "url")
+SCOPES, FLOWS, GASES = ("lifecycle", "direct"), ("production", "consumption"), ("CO2e", "CO2")
+
+
 class BuildError(ValueError):
     """Raw data that must not become a table; the text is one line that names the row."""
 
@@ -47,7 +51,27 @@ def load(registry: Path = REGISTRY) -> dict[str, Any]:
         if path in seen:
             raise BuildError(f"sources.toml: {path}: listed twice")
         seen.add(path)
+    _check_series(content.get("series", []), seen)
     return content
+
+
+def _check_series(entries: list[dict[str, Any]], paths: set[str]) -> None:
+    """Refuse a series without a complete method, or of a file that is no listed source."""
+    seen: set[str] = set()
+    for series in entries:
+        name = series.get("id", "?")
+        missing = [key for key in SERIES_KEYS if not series.get(key)]
+        if missing:
+            raise BuildError(f"sources.toml: series {name}: missing {', '.join(missing)}")
+        if name in seen:
+            raise BuildError(f"sources.toml: series {name}: listed twice")
+        for key, words in (("scope", SCOPES), ("flow", FLOWS), ("gas", GASES)):
+            if series[key] not in words:
+                raise BuildError(f"sources.toml: series {name}: {key} {series[key]!r} is not {' or '.join(words)}")
+        for path in series["paths"]:
+            if path not in paths:
+                raise BuildError(f"sources.toml: series {name}: {path} is no listed source")
+        seen.add(name)
 
 
 def verify(sources: Path, registry: Path = REGISTRY) -> None:
@@ -71,6 +95,22 @@ def entry(registry: dict[str, Any], path: str) -> dict[str, Any]:
             found: dict[str, Any] = source
             return found
     raise BuildError(f"{path}: used by a builder but not listed in sources.toml")
+
+
+def series(registry: dict[str, Any], name: str, path: str | None = None) -> dict[str, Any]:
+    """The registry's entry for one source of figures, which must be fed by `path` where one is given."""
+    for found in registry["series"]:
+        if found["id"] == name:
+            if path is not None and path not in found["paths"]:
+                raise BuildError(f"{path}: sources.toml does not list it under series {name}")
+            entry: dict[str, Any] = found
+            return entry
+    raise BuildError(f"sources.toml: no series {name}")
+
+
+def method_of(series: dict[str, Any]) -> str:
+    """The words for one method, such as "average direct production, CO2 only"."""
+    return f"average {series['scope']} {series['flow']}" + ("" if series["gas"] == "CO2e" else ", CO2 only")
 
 
 def read_csv(path: Path, columns: Sequence[str]) -> list[dict[str, str]]:

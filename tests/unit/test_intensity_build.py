@@ -1,26 +1,20 @@
-"""The tables are rebuilt from raw data byte for byte, and broken raw data is refused."""
+"""The tables are rebuilt from raw data byte for byte, and what may not be used is refused."""
 
 import csv
+import re
 import shutil
 import subprocess
 import sys
-from pathlib import Path
+from dataclasses import replace
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from raw_data import ROOT, SOURCES, TABLES, alter, link_raw, needs_sources
 
-ROOT = Path(__file__).parents[2]
-SOURCES = ROOT.parent / "shared" / "intensity-sources"
-# intensity/ is not installed for users: it is found in the checkout only.
-sys.path.insert(0, str(ROOT))
-
-from intensity import equivalents, grid, registry  # noqa: E402
-
-needs_sources = pytest.mark.skipif(
-    not SOURCES.is_dir(), reason="the raw data ../shared/intensity-sources is not here"
-)
+from intensity import build, equivalents, figures, fuels, registry
 
 OWID_2026 = "owid/owid_carbon_intensity_electricity_2026.csv"
-OWID_2025 = "owid/owid_carbon_intensity_electricity_2025.csv"
 EPA = "equivalences/equivalence_factors.csv"
 
 
@@ -35,19 +29,7 @@ def run_build(*arguments):
 
 @pytest.fixture
 def raw(tmp_path):
-    """A writable copy of the raw files that the registry lists."""
-    copy = tmp_path / "raw"
-    for source in registry.load()["source"]:
-        target = copy / source["path"]
-        target.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(SOURCES / source["path"], target)
-    return copy
-
-
-def alter(file, old, new):
-    text = file.read_text(encoding="utf-8")
-    assert text.count(old) == 1, f"{old!r} must be in {file.name} once"
-    file.write_text(text.replace(old, new), encoding="utf-8")
+    return link_raw(tmp_path / "raw")
 
 
 @pytest.fixture
@@ -56,8 +38,7 @@ def altered_registry(tmp_path):
 
     def write(old, new):
         copy = tmp_path / "sources.toml"
-        shutil.copyfile(registry.REGISTRY, copy)
-        text = copy.read_text(encoding="utf-8")
+        text = registry.REGISTRY.read_text(encoding="utf-8")
         assert old in text
         copy.write_text(text.replace(old, new, 1), encoding="utf-8")
         return copy
@@ -65,30 +46,41 @@ def altered_registry(tmp_path):
     return write
 
 
-@needs_sources
-def test_the_committed_tables_are_what_the_raw_data_gives(tmp_path):
-    # WHEN every table is built anew into an empty folder
-    done = run_build("--tables", tmp_path)
+@pytest.fixture(scope="module")
+def built(tmp_path_factory):
+    """The folder of freshly built tables and what the build printed."""
+    folder = tmp_path_factory.mktemp("tables")
+    done = run_build("--sources", SOURCES, "--tables", folder)
     assert done.returncode == 0, done.stderr
-    # THEN each is the committed one, byte for byte
-    built = sorted(path.name for path in tmp_path.iterdir())
-    assert {"grid.csv", "equivalents.csv"} <= set(built)
-    for name in built:
-        committed = ROOT / "pycarbon" / "tables" / name
-        assert (tmp_path / name).read_bytes() == committed.read_bytes(), name
+    return folder, done.stdout
 
 
 @needs_sources
-def test_check_says_in_one_line_which_table_differs(tmp_path):
-    # GIVEN tables of which one was edited by hand
-    shutil.copytree(ROOT / "pycarbon" / "tables", tmp_path, dirs_exist_ok=True)
-    alter(tmp_path / "grid.csv", "France,2025,", "France,2024,")
-    # WHEN they are checked
-    done = run_build("--tables", tmp_path, "--check")
-    # THEN the exit status is 1 and one line names the table
-    assert done.returncode == 1
-    assert len(done.stderr.splitlines()) == 1
-    assert "grid.csv: differs at line" in done.stderr
+def test_the_committed_tables_are_what_the_raw_data_gives(built):
+    names = sorted(path.name for path in built[0].iterdir())
+    assert {"zones.csv", "grid.csv", "sources.csv", "hours.csv", "fuels.csv", "equivalents.csv"} <= set(names)
+    for name in names:
+        assert (built[0] / name).read_bytes() == (TABLES / name).read_bytes(), name
+
+
+@needs_sources
+def test_the_build_names_the_broken_azure_rows_and_the_hours_it_left_out(built):
+    for row in ("Finland Central", "Germany West Central"):
+        assert f"ccf_grid_emissions_factors_azure.csv: {row}: broken and not used" in built[1]
+    assert "eia930_PJM_2022_hourly_mix_ci.csv.gz: hours left out: 23 not reported" in built[1]
+
+
+@needs_sources
+def test_the_first_table_that_differs_is_named_with_its_line(built, tmp_path):
+    # GIVEN tables of which one was edited by hand, and one was lost
+    tables = {path.name: path.read_bytes() for path in built[0].iterdir()}
+    shutil.copytree(TABLES, tmp_path, dirs_exist_ok=True)
+    assert build.difference(tables, tmp_path) is None
+    alter(tmp_path / "grid.csv", "FRA,2025,lifecycle,production,CO2e,owid-2026,41.79", "FRA,2025,lifecycle,,,,41.78")
+    # THEN each is named
+    assert "grid.csv: differs at line" in build.difference(tables, tmp_path)
+    (tmp_path / "grid.csv").unlink()
+    assert build.difference(tables, tmp_path) == "grid.csv: missing"
 
 
 @needs_sources
@@ -116,68 +108,6 @@ def test_recorded_hashes_are_those_of_the_manifest():
         assert manifest[source["path"]] == source["sha256"]
 
 
-FRANCE = "France,FRA,2025,41.79"
-
-
-@needs_sources
-@pytest.mark.parametrize(
-    ("file", "old", "new", "named"),
-    [
-        (OWID_2026, FRANCE, "France,FRA,2025,0.04179", "FRA 2025: 0.04179 g/kWh is outside"),
-        (OWID_2026, FRANCE, "France,FRA,2025,41790", "FRA 2025: 41790 g/kWh is outside"),
-        (OWID_2026, FRANCE, "France,FRA,2025,92.13", "FRA 2025: 92.13 g/kWh after 40.83"),
-        (OWID_2026, FRANCE, "France,FRA,2025,11.6", "FRA 2025: 11.6 g/kWh after 40.83"),
-        (OWID_2026, FRANCE, f"{FRANCE}\n{FRANCE}", "FRA 2025: duplicate"),
-        (OWID_2026, FRANCE, "Frankreich,FRA,2025,41.79", "FRA 2025: duplicate"),
-        (OWID_2026, FRANCE, "France,FRX,2025,41.79", "FRX 2025: FRX is no ISO 3166-1 code"),
-        (OWID_2026, FRANCE, "France,FRA,2025,forty", "FRA 2025: 'forty' in '2025' is no"),
-        (OWID_2026, FRANCE, "France,FRA,2025,nan", "FRA 2025: nan g/kWh is outside"),
-        (OWID_2026, "France,FRA,2024,40.83", "France,FRA,2024,34", "another release has 44.1"),
-        (OWID_2026, "Year,carbon_intensity", "Year,kg_per_kwh", "the header lacks"),
-        (OWID_2025, "gCO2/kWh", "kgCO2/kWh", "the header lacks"),
-    ],
-)
-def test_a_broken_row_is_refused_by_name(raw, file, old, new, named):
-    # GIVEN raw data in which one row went wrong
-    alter(raw / file, old, new)
-    # WHEN the country table is built
-    with pytest.raises(registry.BuildError) as caught:
-        grid.build(raw)
-    # THEN the message is one line that names the file and the row
-    assert named in str(caught.value)
-    assert Path(file).name in str(caught.value)
-    assert len(str(caught.value).splitlines()) == 1
-
-
-@needs_sources
-def test_a_whole_file_in_pounds_per_megawatt_hour_is_refused(raw):
-    # GIVEN a release whose every value slipped by the same factor, so that no year jumps
-    path = raw / OWID_2026
-    header, *lines = path.read_text(encoding="utf-8").splitlines()
-    slipped = [header]
-    for line in lines:
-        start, value = line.rsplit(",", 1)
-        slipped.append(f"{start},{float(value) / 0.45359237:.2f}")
-    path.write_text("\n".join(slipped) + "\n", encoding="utf-8")
-    # WHEN the table is built THEN the other releases, or the range, give it away
-    with pytest.raises(registry.BuildError, match=r"another release has|is outside"):
-        grid.build(raw)
-
-
-@needs_sources
-def test_a_jump_that_is_explained_needs_its_explanation(altered_registry):
-    without = altered_registry('zone = "CRI"\nyear = 2024', 'zone = "CRI"\nyear = 1999')
-    with pytest.raises(registry.BuildError, match=r"CRI 2024: 63\.01 g/kWh after 24\.77"):
-        grid.build(SOURCES, without)
-
-
-@needs_sources
-def test_a_source_with_another_method_does_not_mix_in(altered_registry):
-    mixed = altered_registry("average lifecycle production", "average direct production")
-    with pytest.raises(registry.BuildError, match="average direct production"):
-        grid.build(SOURCES, mixed)
-
-
 def test_a_share_alike_source_is_refused(altered_registry):
     with pytest.raises(registry.BuildError, match="licence class B"):
         registry.load(altered_registry('licence_class = "A"', 'licence_class = "B"'))
@@ -189,19 +119,18 @@ def test_a_source_without_provenance_is_refused(altered_registry, key):
         registry.load(altered_registry(f'\n{key} = "', f'\nformer_{key} = "'))
 
 
-@needs_sources
-def test_an_older_release_fills_in_where_the_newer_has_nothing(raw):
-    # GIVEN a newest release that knows nothing of Japan
-    path = raw / OWID_2026
-    lines = path.read_text(encoding="utf-8").splitlines()
-    kept = [line for line in lines if ",JPN," not in line]
-    assert len(kept) < len(lines)
-    path.write_text("\n".join(kept) + "\n", encoding="utf-8")
-    # WHEN the table is built
-    rows = csv.DictReader(grid.build(raw)["grid.csv"].decode().splitlines())
-    # THEN Japan comes from the release before, and says so
-    japan = next(row for row in rows if row["zone"] == "JPN")
-    assert (japan["source"], japan["year"]) == ("Ember (2025) via Our World in Data", "2024")
+@pytest.mark.parametrize(
+    ("old", "new", "named"),
+    [
+        ('\nflow = "', '\nformer_flow = "', "series owid-2026: missing flow"),
+        ('scope = "lifecycle"', 'scope = "marginal"', "'marginal' is not lifecycle or direct"),
+        ('id = "owid-2025"', 'id = "owid-2026"', "series owid-2026: listed twice"),
+        (f'paths = ["{OWID_2026}"]', 'paths = ["owid/other.csv"]', "owid/other.csv is no listed source"),
+    ],
+)
+def test_a_series_without_one_method_is_refused(altered_registry, old, new, named):
+    with pytest.raises(registry.BuildError, match=named):
+        registry.load(altered_registry(old, new))
 
 
 @needs_sources
@@ -221,21 +150,119 @@ def test_a_comparison_that_may_not_be_used_is_refused(raw, old, new, named):
     assert "us_passenger_vehicle_mile" in str(caught.value)
 
 
+@needs_sources
+@pytest.mark.parametrize(
+    ("old", "new", "named"),
+    [
+        ("us_household_year,10791,", "us_household_year,5000,", "us_household: .* is not between"),
+        ("us_household_year,10791,kWh", "us_household_year,10791,MWh", "us_household_year: unit is"),
+        ("us_household_year,10791,", "us_household_year,nan,", "us_household_year: 'nan' is no positive number"),
+        ('year,2022,"US EIA, residential sales per customer 2022"', "year,2022,", "us_household_year: citation"),
+        ("before (10715 for 2020) was read", "verify before use", "us_household_year: its confidence"),
+    ],
+)
+def test_a_typed_figure_that_may_not_be_used_is_refused(tmp_path, old, new, named):
+    facts = tmp_path / equivalents.FACTS.name
+    shutil.copyfile(equivalents.FACTS, facts)
+    alter(facts, old, new)
+    with pytest.raises(registry.BuildError, match=named) as caught:
+        equivalents.build(SOURCES, facts=facts)
+    assert "\n" not in str(caught.value)
+
+
+@needs_sources
+@pytest.mark.parametrize("id", ["flight_ny_sf", "tv_hour_codecarbon", "us_home_electricity_year"])
+def test_what_its_transcriber_doubts_cannot_become_a_comparison(id):
+    # GIVEN raw figures of which nobody knows what they mean, or whether they are right
+    figures = equivalents.Figures(SOURCES, registry.load(), equivalents.FACTS)
+    rows = registry.read_csv(SOURCES / EPA, ("id", "unit", "confidence"))
+    unit = next(row["unit"] for row in rows if row["id"] == id)
+    # WHEN a builder asks for one THEN it is refused
+    with pytest.raises(registry.BuildError, match="its confidence says"):
+        figures.raw(id, unit)
+
+
+@needs_sources
+def test_a_fuel_leaves_the_catalogue_only_with_a_reason(raw):
+    alter(raw / fuels.MEDIANS_PATH, "nuclear,12,0", "nuclear,29,0")
+    with pytest.raises(registry.BuildError, match=r"nuclear: lifecycle 29 g/kWh, fuel_ranges\.csv has 12"):
+        fuels.build(raw)
+
+
 def test_no_committed_file_names_a_folder_of_this_machine():
-    files = [*(ROOT / "intensity").glob("*.*"), *(ROOT / "pycarbon" / "tables").glob("*.csv")]
+    files = [*(ROOT / "intensity").glob("*.*"), *TABLES.glob("*.csv")]
     assert files
     for file in files:
         assert str(ROOT) not in file.read_text(encoding="utf-8"), file
 
 
+def test_the_tables_stay_small():
+    assert (TABLES / "grid.csv").stat().st_size < 350_000
+    assert sum(path.stat().st_size for path in TABLES.iterdir()) < 1_000_000
+
+
+README = (ROOT / "intensity" / "README.md").read_text(encoding="utf-8")
+
+
+def table_rows(name):
+    with (TABLES / name).open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
 def test_the_readme_states_the_rows_of_the_table():
-    # GIVEN the rows of the table, and the README's example rows
-    with (ROOT / "pycarbon" / "tables" / "grid.csv").open(encoding="utf-8", newline="") as file:
-        table = {row["zone"]: row for row in csv.DictReader(file)}
-    readme = (ROOT / "intensity" / "README.md").read_text(encoding="utf-8")
-    # THEN they are the same numbers
-    for zone in ("FRA", "DEU", "USA", "WORLD", "UNKNOWN"):
-        row = table[zone]
-        name = zone if zone != "UNKNOWN" else row["name"]
-        cells = [name, row["year"], *(row[f"{n}_g_per_kwh"] for n in ("intensity", "low", "high"))]
-        assert f"| {' | '.join(cells)} |" in readme
+    # GIVEN the example rows of the README
+    stated = re.findall(
+        r"^\| (\S+) \| (\d{4}) \| (\w+) \| (\w+) \| ([\d.]+) \| ([\d.]+) \| ([\d.]+) \| ([\d.]+) \|", README, re.M
+    )
+    assert len(stated) >= 10
+    # THEN each is a row of the table
+    keys = ("zone", "year", "scope", "flow")
+    numbers = [f"{name}_g_per_kwh" for name in ("intensity", "low", "high", "yearly_change")]
+    table = {tuple(row[key] for key in (*keys, *numbers)) for row in table_rows("grid.csv")}
+    assert set(stated) <= table
+
+
+def test_the_readme_lists_every_source_of_the_tables():
+    for row in table_rows("sources.csv"):
+        cells = (row["source"], row["licence_class"], row["release_year"], row["method"])
+        assert f"| {' | '.join(cells)} |" in README
+
+
+def test_a_lifecycle_interval_holds_what_leaves_the_stack():
+    # GIVEN the zones and years with a lifecycle and a direct figure
+    rows = [
+        (row["zone"], row["year"], row["scope"], float(row["intensity_g_per_kwh"]), float(row["high_g_per_kwh"]))
+        for row in table_rows("grid.csv")
+    ]
+    lifecycle = [row for row in rows if row[2] == "lifecycle"]
+    both = [
+        (whole, stack) for whole in lifecycle for stack in rows if stack[2] == "direct" and stack[:2] == whole[:2]
+    ]
+    assert len({whole[:2] for whole, _ in both}) > 250
+    # THEN none is higher at the stack than its lifecycle may be
+    assert [pair for pair in both if pair[0][4] < pair[1][3]] == []
+    # AND where the stack is above the lifecycle's value, every other year has room for the same ratio
+    ratios = [(whole[0], stack[3] / whole[3]) for whole, stack in both if stack[3] > whole[3]]
+    assert {"US-WY", "AUS", "LBN"} <= {zone for zone, _ in ratios}
+    for zone, ratio in ratios:
+        assert [row for row in lifecycle if row[0] == zone and row[4] < ratio * row[3] - 0.02] == []
+
+
+def figure_of(year, scope, value):
+    return figures.figure("", (scope, "production", "CO2e"), scope, "FRA", year, value, 1.0, 1.0)
+
+
+@given(st.lists(st.tuples(st.floats(5, 1400), st.none() | st.floats(0, 1400)), min_size=1, max_size=5))
+def test_containing_the_stack_moves_high_ends_of_lifecycles_alone_upwards_and_once(years):
+    # GIVEN lifecycle figures, some of years with a direct one
+    found = [figure_of(2015 + i, "lifecycle", value) for i, (value, _) in enumerate(years)]
+    found += [figure_of(2015 + i, "direct", value) for i, (_, value) in enumerate(years) if value is not None]
+    contained = figures.contain_direct(found)
+    # THEN nothing but high ends moves, and those of a zone whose stack is nowhere above its lifecycle do not
+    assert [replace(after, high=before.high) for before, after in zip(found, contained, strict=True)] == found
+    assert all(after.high >= before.high for before, after in zip(found, contained, strict=True))
+    assert found[len(years) :] == contained[len(years) :]
+    if all(stack is None or stack <= value for value, stack in years):
+        assert contained == found
+    # AND once is enough
+    assert figures.contain_direct(contained) == contained

@@ -15,8 +15,11 @@ PACKAGE = ROOT / "pycarbon"
 
 LAYERS = [
     "_version  errors  interval  domains  microarchitecture  cpu_brand  _native  _marks  _edges  unmarked  ledger",
-    "exports.text  exports.extras  launch  attention  machine  run  updates  intensity  equivalents  cpus  msr_units",
-    "model  emissions  energy  frame  oddities  portable  counters  narrow  pyramid",
+    "exports.text  exports.extras  launch  attention  machine  run  updates  cpus  msr_units",
+    "equivalents",
+    "intensity",
+    "emissions",
+    "model  energy  frame  oddities  portable  counters  narrow  pyramid",
     "columns  totals  supply  design  least_squares  remedies",
     "metadata  edge_reader  index  wall_clock",
     "spread",
