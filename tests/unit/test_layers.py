@@ -15,10 +15,12 @@ PACKAGE = ROOT / "pycarbon"
 
 LAYERS = [
     "_version  errors  interval  domains  microarchitecture  cpu_brand  _native  _marks  _edges  unmarked  ledger",
-    "exports.text  exports.extras  launch  attention  machine  run  updates  cpus  msr_units",
-    "equivalents",
+    "exports.text  exports.extras  launch  attention  machine  run  updates  shipped  cpus  msr_units",
+    "clouds  equivalents  hours  continents",
+    "zones",
     "intensity",
-    "emissions",
+    "emissions  factors",
+    "footprint",
     "model  energy  frame  oddities  portable  counters  narrow  pyramid",
     "columns  totals  supply  design  least_squares  remedies",
     "metadata  edge_reader  index  wall_clock",
