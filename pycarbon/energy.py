@@ -80,6 +80,7 @@ class Timeline:
         unit = float(channel.unit)
         # The hardware counts in its own grain, and the kernel shows whole units of that.
         self._grain_j = COARSEST_GRAIN_J + unit if channel.quantity == "energy" else unit
+        self._is_cpu_time = channel.quantity == "cpu_time"
         self._range_j = (channel.range_raw + 1) * unit if channel.range_raw else math.inf
         raw = edges["raw"].astype(np.int64)
         rises = np.diff(raw, prepend=raw[:1])
@@ -138,7 +139,9 @@ class Timeline:
         index = np.searchsorted(starts, time_ns, side="left")
         beyond = index >= len(starts)
         last_j = self.level_j[-1]
-        since_ns = time_ns - (self.update_ns[-1] if len(self.update_ns) else self.seen_ns[0])
+        # CPU time that stands still is that of CPUs at rest; a counter of energy that does has stopped telling.
+        told_ns = self.seen_ns if self._is_cpu_time else self.update_ns
+        since_ns = time_ns - (told_ns[-1] if len(told_ns) else self.seen_ns[0])
         rest_j = last_j + self.largest_step_j + self._largest_power_w * np.maximum(since_ns, 0) / 1e9
         inside = self.update_j[np.minimum(index, max(len(starts) - 1, 0))] if len(starts) else rest_j
         bound: NDArray[np.float64] = np.where(beyond, rest_j, inside) + self._grain_j

@@ -153,3 +153,19 @@ def test_a_run_of_no_length(end_ns):
     data.footer["end_ns"] = end_ns
     energy = Run(data).energy
     assert 0 <= energy.process_low_j <= energy.process_j <= energy.process_high_j
+
+
+def test_who_sleeps_at_the_end_uses_no_time_there():
+    # GIVEN a tree that kept a CPU busy for two seconds and then slept for eight, beside nobody
+    channels, edges = [MACHINE, PROCESS], {}
+    for channel in channels:
+        busy = ticking(100, 2.0, channel.id)
+        busy["t_seen_ns"][-1], busy["t_before_ns"][-1] = 10 * SECOND, 10 * SECOND - SECOND // 10
+        edges[channel.id] = busy
+    footer = {"start_ns": 0, "end_ns": 10 * SECOND, "process_cpu_s": 2.0}
+    # WHEN its CPU time is asked for
+    cpu = cpu_time(RunData({"start_ns": 0}, channels, edges, footer, True), 4)
+    # THEN it is the two seconds, for the machine as for the tree, and none is in the latter half
+    assert float(cpu.process_s.sum()) == pytest.approx(2.0, abs=0.15)
+    assert float(cpu.busy_s.sum()) == pytest.approx(2.0, abs=0.15)
+    assert float(cpu.busy_s[25:].sum()) == pytest.approx(0.0, abs=1e-9)
