@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from dataclasses import fields, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,15 +12,15 @@ from numpy.typing import NDArray
 
 from pycarbon import home, series, totals
 from pycarbon.attribution import CpuTime, cpu_time, shares
-from pycarbon.emissions import Emissions, from_energy
+from pycarbon.by_hour import energy_by_hour
 from pycarbon.energy import LINE_DTYPE, ChannelEnergy, Timeline, channel_energy, power
 from pycarbon.errors import PyCarbonError, RunFileError
 from pycarbon.frame import LATEST_NS
 from pycarbon.gaps import Gaps, gaps
-from pycarbon.intensity import Intensity, lookup
+from pycarbon.hours import EnergyByHour
 from pycarbon.interval import Range
-from pycarbon.machine import Machine
 from pycarbon.model import PowerCurve, energy_j
+from pycarbon.rated import Rated
 from pycarbon.remarks import remarks
 from pycarbon.run import Channel, Kind, RunData
 from pycarbon.series import Powers, per_s, seconds
@@ -38,7 +37,7 @@ MOST_NODES, MOST_ROWS = 1000, 1 << 22
 """Of regions: figures of more are computed when they are asked for."""
 
 
-class Run:
+class Run(Rated):
     """One recorded run. All figures are computed from what was recorded, when first asked for."""
 
     def __init__(self, data: RunData, path: Path | None = None) -> None:
@@ -51,62 +50,13 @@ class Run:
         """What was recorded: metadata, channels, edges."""
         return self._data
 
-    def _meta(self, name: str, default: Any = None) -> Any:
-        return self.data.meta.get(name, default)
-
-    @property
-    def id(self) -> str:
-        """A name that no other run has."""
-        return str(self._meta("id", ""))
-
-    @property
-    def project(self) -> str:
-        """The project the run belongs to."""
-        return str(self._meta("project", ""))
-
-    @property
-    def name(self) -> str:
-        """What the run was called."""
-        return str(self._meta("name", ""))
-
-    @property
-    def command(self) -> list[str]:
-        """What was run."""
-        return [str(word) for word in self._meta("command", [])]
-
-    @property
-    def started_at(self) -> str:
-        """When it began, RFC 3339, with the offset of the place."""
-        return str(self._meta("started_at", ""))
-
-    @property
-    def tags(self) -> dict[str, str]:
-        """What the user attached."""
-        return {name: str(value) for name, value in self._meta("tags", {}).items()}
-
-    @property
-    def duration_s(self) -> float:
-        """How long it took."""
-        return (self.data.end_ns - self.data.start_ns) / 1e9
-
-    @property
-    def complete(self) -> bool:
-        """False where the recording was cut off: the figures then reach up to the last moment seen."""
-        return self.data.complete
-
-    @property
-    def exit_status(self) -> int | None:
-        """The command's exit status (negative: the signal that ended it); None where there is none."""
-        status = self.data.footer.get("exit_status")
-        return None if status is None else int(status)
-
     @property
     def notes(self) -> list[str]:
         """What a reader of the figures must know, a line each: what failed, is missing, or was assumed."""
         notes = list(dict.fromkeys([*self._meta("notes", []), *self.data.footer.get("notes", [])]))
         if not self.complete:
             notes.append("the recording was cut off: the figures reach up to the last moment seen")
-        return notes + self._remarks
+        return notes + self._remarks + list(filter(None, [self.intensity.note, self._left_behind[1]]))
 
     @cached_property
     def _remarks(self) -> list[str]:
@@ -126,16 +76,11 @@ class Run:
         return gaps(self.data)
 
     @property
-    def machine(self) -> Machine:
-        """The machine it ran on."""
-        return Machine.from_dict(self._meta("machine", {}))
-
-    @property
     def regions(self) -> list[Region]:
         """The regions of the code, one for each label with all that is nested in it, in order of energy."""
         kept = self._totals
         if kept is not None and kept.regions is not None:
-            return list(kept.regions)
+            return list(map(self._with_grams, kept.regions))
         return [] if self._figures is None else list(self._figures.labels)
 
     def tree(self) -> list[TreeNode]:
@@ -147,7 +92,7 @@ class Run:
         """What no region covers, so that it and the regions' own energies make up the total; None without regions."""
         kept = self._totals
         if kept is not None and kept.regions is not None:
-            return kept.outside
+            return None if kept.outside is None else self._with_grams(kept.outside)
         return None if self._figures is None else self._figures.outside
 
     def calls(self, label: str) -> NDArray[np.void]:
@@ -167,7 +112,7 @@ class Run:
             raise PyCarbonError(
                 f"this run has no region {label!r}; it has {', '.join(names[:MOST_NAMED]) or 'none'}{more}"
             )
-        return calls(ledger, labels[label], self._supplies)
+        return calls(ledger, labels[label], self.supplies)
 
     @cached_property
     def _figures(self) -> Figures | None:
@@ -176,11 +121,11 @@ class Run:
             return None
         from pycarbon.regions import figures
 
-        grams_per_j = from_energy(1.0, 1.0, 1.0, self.intensity, self._meta("pue", 1.0)).co2e_g
-        return figures(ledger, self._supplies, self.data.start_ns, self.data.end_ns, grams_per_j)
+        return figures(ledger, self.supplies, self.data.start_ns, self.data.end_ns, self._grams_per_j)
 
     @cached_property
-    def _supplies(self) -> list[Supply]:
+    def supplies(self) -> list[Supply]:
+        """What fed it: the channels that its total adds, moment by moment."""
         from pycarbon.supply import Measured, Modelled
 
         return [
@@ -220,21 +165,13 @@ class Run:
         )
 
     @cached_property
-    def intensity(self) -> Intensity:
-        """The grid factor chosen when the run was recorded."""
-        stored = self._meta("intensity")
-        if not stored:
-            return lookup(None)
-        return Intensity(**{field.name: stored[field.name] for field in fields(Intensity)})
-
-    @cached_property
-    def emissions(self) -> Emissions:
-        """What it emitted; NaN grams where no energy is known, so that asking never fails the program."""
-        energy, pue = self.energy, self._meta("pue", 1.0)
-        if math.isnan(energy.total_j):
-            nothing = from_energy(0.0, 0.0, 0.0, self.intensity, pue)
-            return replace(nothing, co2e_g=math.nan, low_g=math.nan, high_g=math.nan)
-        return from_energy(energy.total_j, energy.low_j, energy.high_j, self.intensity, pue)
+    def energy_by_hour(self) -> EnergyByHour | None:
+        """What it used in each UTC hour; None where it does not say when it was."""
+        if self._totals is not None and self._totals.by_hour is not None:
+            return self._totals.by_hour
+        if math.isnan(self.energy.total_j):
+            return None
+        return energy_by_hour(self.data, self.supplies, self.energy.total_j)
 
     def edges(
         self, domain: str, start: str | float | None = None, stop: str | float | None = None
@@ -384,7 +321,7 @@ def figures(run: Run) -> dict[str, Any]:
     if ledger is None or (len(ledger.nodes) <= MOST_NODES and len(ledger.rows) <= MOST_ROWS):
         regions = tuple(run.regions)
     outside = run.outside if regions else None
-    return {"totals": totals.to_dict(Totals(run.energy, tuple(run._remarks), regions, outside))}
+    return {"totals": totals.to_dict(Totals(run.energy, tuple(run._remarks), regions, outside, run.energy_by_hour))}
 
 
 def load(path: str | Path) -> Run:

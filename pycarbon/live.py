@@ -13,6 +13,7 @@ import time
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from datetime import datetime, timezone
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -21,10 +22,11 @@ from numpy.typing import NDArray
 from pycarbon.emissions import Emissions, from_energy
 from pycarbon.energy import SILENT_PERIODS
 from pycarbon.feeds import Feed, Sampling, await_first_readings, counter_feeds, cpu_time_feed
-from pycarbon.intensity import Intensity
+from pycarbon.hours import HOUR_S, EnergyByHour, hour_of
 from pycarbon.interval import Range
 from pycarbon.meter import Meter
 from pycarbon.model import PowerCurve
+from pycarbon.rating import Rating
 from pycarbon.run import MACHINE_CPU, Channel, Kind, group_by_channel
 from pycarbon.sources import Discovery
 from pycarbon.utilisation import Utilisation
@@ -113,8 +115,7 @@ class Gauges:
         n_threads: int,
         start_ns: int,
         interval_s: float,
-        factor: Intensity,
-        pue: float = 1.0,
+        rating: Rating,
     ) -> None:
         """Begin at `start_ns` (CLOCK_MONOTONIC); windows of power are `interval_s` long or more."""
         self._channels = [channel for channel in channels if channel.quantity == "energy"]
@@ -126,7 +127,8 @@ class Gauges:
         self._total = _Memory()
         self._start_ns = start_ns
         self._model_window_s = max(MODEL_WINDOW_S, interval_s)
-        self._factor, self._pue = factor, pue
+        self._rating = rating
+        self._first_hour = hour_of(datetime.now(timezone.utc))
 
     def add(self, edges: NDArray[np.void]) -> None:
         """Take what a ring held, each gap copied for each of its channels."""
@@ -143,6 +145,7 @@ class Gauges:
         """Say how things stand."""
         elapsed_s = (now_ns - self._start_ns) / 1e9
         second = int(elapsed_s)
+        this_hour = self._first_hour + int(elapsed_s // HOUR_S)
         if self._curves:
             self._utilisation.update(now_ns, self._model_window_s)
         domains = [
@@ -157,13 +160,15 @@ class Gauges:
             elapsed_s,
             tuple(domains),
             total,
-            None if total.power_w is None else self._emissions(total.power_w.times(3600.0)),
-            None if total.energy_j is None else self._emissions(total.energy_j),
+            None if total.power_w is None else self._emissions(total.power_w.times(3600.0), this_hour, this_hour),
+            None if total.energy_j is None else self._emissions(total.energy_j, self._first_hour, this_hour),
             tuple(notes),
         )
 
-    def _emissions(self, energy: Range) -> Emissions:
-        return from_energy(energy.best, energy.low, energy.high, self._factor, self._pue)
+    def _emissions(self, energy: Range, since_hour: int, this_hour: int) -> Emissions:
+        """Count grams; the hours since then count alike, which is near enough for a screen."""
+        by_hour = EnergyByHour(since_hour, (1.0,) * (this_hour - since_hour + 1))
+        return from_energy(energy.best, energy.low, energy.high, self._rating.intensity, self._rating.pue, by_hour)
 
     def _measured(self, channel: Channel, now_ns: int) -> Figures:
         meter = self._meters[channel.id]
@@ -279,13 +284,11 @@ def _added(ranges: Sequence[Range | None]) -> Range | None:
 class Live:
     """The samplers of this machine, and their gauges, from start() to stop()."""
 
-    def __init__(
-        self, discovery: Discovery, sampling: Sampling, factor: Intensity, pue: float, interval_s: float
-    ) -> None:
+    def __init__(self, discovery: Discovery, sampling: Sampling, rating: Rating, interval_s: float) -> None:
         """Plan it; nothing runs yet."""
         self._discovery = discovery
         self._sampling = sampling
-        self._factor, self._pue = factor, pue
+        self._rating = rating
         self._interval_s = interval_s
         self._feeds: list[Feed] = []
         self._started: list[Feed] = []
@@ -312,7 +315,7 @@ class Live:
             raise
         start_ns = time.monotonic_ns()
         self._gauges = Gauges(
-            channels, found.curves, found.machine.n_threads or 1, start_ns, self._interval_s, self._factor, self._pue
+            channels, found.curves, found.machine.n_threads or 1, start_ns, self._interval_s, self._rating
         )
 
     def update(self) -> Snapshot:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from pycarbon.frame import LATEST_NS
+from pycarbon.hours import HOURS_OF_A_YEAR, LATEST_HOUR, MOST_HOURS
 from pycarbon.run import KINDS, MAX_CHANNELS
 from pycarbon.totals import ARITHMETIC
 
@@ -130,13 +131,46 @@ _ENERGY = _all(
 )
 
 
+_BY_HOUR = _record(
+    first_hour=_whole(0, LATEST_HOUR),
+    energy_j=_all(_each(_number(0, 1e300)), lambda value: 0 < len(value) <= MOST_HOURS),
+)
+
+
 def _is_totals(value: Any) -> bool:
-    if not _record(arithmetic=_is(int))(value) or value["arithmetic"] != ARITHMETIC:
-        return type(value) is dict
+    if type(value) is not dict or type(value.get("arithmetic", 0)) is not int:
+        return False  # True and 1.0 would pass for 1
+    if value.get("arithmetic") != ARITHMETIC:
+        return True
     if "regions" in value and not _record(regions=_each(_REGION), outside=_maybe(_REGION))(value):
+        return False
+    if "by_hour" in value and not _BY_HOUR(value["by_hour"]):
         return False
     return _record(energy=_ENERGY, remarks=_TEXTS)(value)
 
+
+def _is_hours(value: Any) -> bool:
+    """Check hourly values: as many lows and highs as means, each mean between its own."""
+    if not _record(kind=_TEXT, first_hour=_whole(0, LATEST_HOUR), **dict.fromkeys(_HOURLY, _each(_GRAMS)))(value):
+        return False
+    low, mean, high = (value[name] for name in _HOURLY)
+    whole = len(low) == len(mean) == len(high) > 0 and all(a <= b <= c for a, b, c in zip(low, mean, high))  # noqa: B905
+    return whole and (value["kind"] == "actual" or (value["kind"] == "typical" and len(mean) == HOURS_OF_A_YEAR))
+
+
+_HOURLY = ("low_g_per_kwh", "mean_g_per_kwh", "high_g_per_kwh")
+_INTENSITY: Check = lambda value: (  # noqa: E731
+    _record(
+        **dict.fromkeys(("zone", "name", "method", "source"), _TEXT),
+        **dict.fromkeys(("low_g_per_kwh", "intensity_g_per_kwh", "high_g_per_kwh"), _GRAMS),
+        year=_is(int),
+    )(value)
+    and value["low_g_per_kwh"] <= value["intensity_g_per_kwh"] <= value["high_g_per_kwh"]
+    and type(value.get("place_known", True)) is bool
+    and all(type(value.get(name, "")) is str for name in ("scope", "flow", "gas", "type", "note"))
+    and type(value.get("asked", "")) in (str, type(None))
+    and (value.get("hours") is None or _is_hours(value["hours"]))
+)
 
 META_MEMBERS: dict[str, Check] = {
     "start_ns": _TIME,
@@ -160,15 +194,21 @@ META_MEMBERS: dict[str, Check] = {
         )
     ),
     "machine": _map_of(_PLAIN),
-    "intensity": lambda value: (
-        _record(
-            **dict.fromkeys(("zone", "name", "method", "source"), _TEXT),
-            **dict.fromkeys(("low_g_per_kwh", "intensity_g_per_kwh", "high_g_per_kwh"), _GRAMS),
-            year=_is(int),
-            place_known=_is(bool),
-        )(value)
-        and value["low_g_per_kwh"] <= value["intensity_g_per_kwh"] <= value["high_g_per_kwh"]
+    "intensity": _INTENSITY,
+    "intensity_alternatives": _each(_INTENSITY),
+    "pue_range": _all(_each(_number(1, 1000)), lambda value: len(value) == 2),
+    "pue_source": _TEXT,
+    "device": _maybe(
+        _all(
+            lambda value: type(value) is dict and value.keys() == {"embodied_kg", "lifetime_years", "resource_share"},
+            _record(embodied_kg=_range(1e9), lifetime_years=_range(1e3), resource_share=_range(1)),
+            lambda value: value["lifetime_years"]["low"] > 0 and value["resource_share"]["low"] > 0,
+        )
     ),
+    "wue_l_per_kwh": _maybe(_range(1e6)),
+    "device_source": _TEXT,
+    "wue_source": _TEXT,
+    "place": _map_of(_PLAIN),
 }
 FOOTER_MEMBERS: dict[str, Check] = {
     "start_ns": _TIME,
@@ -179,6 +219,8 @@ FOOTER_MEMBERS: dict[str, Check] = {
     "regions": _map_of(_whole(-(1 << 63), (1 << 64) - 1)),
     "complete": _is(bool),
     "run": _map_of(lambda value: _PLAIN(value) or _map_of(_PLAIN)(value)),
+    "intensity": _INTENSITY,
+    "intensity_alternatives": _each(_INTENSITY),
     "totals": _is_totals,
 }
 EVENT_MEMBERS: dict[str, Check] = {"monotonic_ns": _TIME, "clock_step_ns": _whole(-LATEST_NS, LATEST_NS)}

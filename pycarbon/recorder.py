@@ -16,7 +16,7 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
@@ -50,12 +50,23 @@ CLOCK_STEP_NS, SLEW_PPM = 2_000_000, 1000
 class Recorder:
     """One recording, from start() to stop()."""
 
-    def __init__(self, discovery: Discovery, meta: dict[str, Any], target: Path, sampling: Sampling) -> None:
-        """Plan a recording into `target`; `meta` is what the run's metadata shall say beside the machine."""
+    def __init__(
+        self,
+        discovery: Discovery,
+        meta: dict[str, Any],
+        target: Path,
+        sampling: Sampling,
+        at_end: Callable[[list[str]], dict[str, Any]] = lambda notes: {},
+    ) -> None:
+        """Plan a recording into `target`; `meta` is what the run's metadata shall say beside the machine.
+
+        `at_end` gives what the footer shall say and is known only then; it may add notes.
+        """
         self._discovery = discovery
         self._meta = meta
         self._target = target
         self._sampling = sampling
+        self._at_end = at_end
         self._pid = os.getpid()
         self._notes: list[str] = []
         self._feeds: list[Feed] = []
@@ -70,6 +81,8 @@ class Recorder:
         self._start_ns = 0
         self._anchor: dict[str, int] = {}
         self._synced_s = time.monotonic()
+        self.interrupted = False
+        """Whether somebody interrupted stop(), which went on to the end all the same."""
 
     @property
     def run_id(self) -> str:
@@ -156,6 +169,8 @@ class Recorder:
         self._stop_threads(end_ns)
         with self._noting():
             self._drain(final=True)
+        with self._noting():
+            footer = {**self._asked_at_end(), **footer}
         sampler_cpu_s = sum(feed.sampler.cpu_ns for feed in self._feeds) / 1e9
         footer = {
             "run": listed(self._meta),
@@ -172,6 +187,15 @@ class Recorder:
         self._file.append([json_frame(FOOTER, _readable(footer))])
         self._feeds.clear()
         return closing.close(self._file, self._home, self._target, self._notes)
+
+    def _asked_at_end(self) -> dict[str, Any]:
+        """Ask for what is known at the end only; who does not want to wait for it loses nothing else."""
+        try:
+            return self._at_end(self._notes)
+        except KeyboardInterrupt:
+            self.interrupted = True
+            self._note("the grid service was not waited for: interrupted")
+            return {}
 
     def discard(self) -> None:
         """End the recording and leave no trace of it: there was nothing to record."""

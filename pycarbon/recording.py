@@ -11,17 +11,18 @@ import sys
 import time
 from collections.abc import Callable, Mapping
 from contextvars import ContextVar
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from types import TracebackType
 from typing import Any, TypeVar
 
-from pycarbon import intensity, portable, settings, store
+from pycarbon import portable, settings, siting, store
 from pycarbon._version import __version__
 from pycarbon.analysis import Run
-from pycarbon.errors import IntensityError, PyCarbonError
+from pycarbon.errors import PyCarbonError
 from pycarbon.feeds import Sampling
+from pycarbon.rating import Rating
 from pycarbon.recorder import Recorder
 from pycarbon.run import RunData
 from pycarbon.sources import Roots, discover
@@ -59,6 +60,25 @@ class Request:
     priority: str | None = None
     keep_marks: int | None = None
     sync_s: float | None = None
+    scope: str | None = None
+    service: str | None = None
+    factors: Path | None = None
+    pue: str | None = None
+
+
+_SET_BY_REQUEST = [
+    "project",
+    "zone",
+    "rate_hz",
+    "cpu_budget_percent",
+    "priority",
+    "keep_marks",
+    "sync_s",
+    "scope",
+    "service",
+    "factors",
+    "pue",
+]
 
 
 def plan(request: Request, inside: str | None) -> tuple[Recorder, list[str]]:
@@ -66,13 +86,10 @@ def plan(request: Request, inside: str | None) -> tuple[Recorder, list[str]]:
 
     PyCarbonError where an argument is no good.
     """
-    names = ("project", "zone", "rate_hz", "cpu_budget_percent", "priority", "keep_marks", "sync_s")
-    chosen, complaints = _settings({name: getattr(request, name) for name in names})
-    try:
-        factor = intensity.lookup(chosen.zone)
-    except IntensityError as error:
-        complaints.append(f"{error}; the run counts as being at an unknown place")
-        factor = intensity.lookup(None)
+    chosen, complaints = _settings({name: getattr(request, name) for name in _SET_BY_REQUEST})
+    discovery = discover(Roots() if request.root is None else Roots.under(request.root))
+    rating, lines = siting.site(chosen, root=request.root or Path("/"), boot=discovery.machine.boot)
+    complaints += lines
     started = datetime.now().astimezone()
     run_id = os.urandom(8).hex()
     target = request.path or store.new_path(chosen.data_dir, chosen.project, str(request.name), started, run_id)
@@ -85,18 +102,29 @@ def plan(request: Request, inside: str | None) -> tuple[Recorder, list[str]]:
         "command": request.command,
         "started_at": started.isoformat(timespec="milliseconds"),
         "tags": {str(key): str(value) for key, value in (request.tags or {}).items()},
-        "intensity": asdict(factor),
-        "pue": chosen.pue,
+        **rating.to_meta(),
         "settings_from": dict(chosen.layers),
         "inside": inside,
         "pycarbon": __version__,
         "python": sys.version.split()[0],
     }
-    roots = Roots() if request.root is None else Roots.under(request.root)
     sampling = Sampling(chosen.rate_hz, chosen.cpu_budget_percent, chosen.priority, chosen.keep_marks, chosen.sync_s)
-    recorder = Recorder(discover(roots), meta, target, sampling)
+    recorder = Recorder(discovery, meta, target, sampling, _ask_at_end(rating, chosen.service, started))
     recorder.notes.extend(complaints)
     return recorder, complaints
+
+
+def _ask_at_end(rating: Rating, service: str | None, started: datetime) -> Callable[[list[str]], dict[str, Any]]:
+    """Ask a grid service for the run's hours when it has ended, where somebody wants that."""
+    if service is None:
+        return lambda notes: {}
+
+    def ask(notes: list[str]) -> dict[str, Any]:
+        from pycarbon import asking
+
+        return asking.footer(rating, service, started, datetime.now().astimezone(), notes)
+
+    return ask
 
 
 def _settings(arguments: Mapping[str, Any]) -> tuple[settings.Settings, list[str]]:
@@ -223,6 +251,8 @@ class Recording(Run):
         self._result, self.path = outcome.run, outcome.path
         for line in recorder.notes[said:]:
             notice(line)
+        if recorder.interrupted:
+            raise KeyboardInterrupt
 
     def _end_at_exit(self) -> None:
         self._end(time.monotonic_ns(), {"ended_by": "interpreter exit: the program never ended the recording"})

@@ -151,6 +151,16 @@ class RunData:
         seen = [int(edges["t_seen_ns"][-1]) for edges in self.edges.values() if len(edges)]
         return max([self.start_ns, *seen])
 
+    @property
+    def asleep_s(self) -> float | None:
+        """How long the machine was suspended from the first anchor to the last; None where these do not tell."""
+        try:
+            first, last = self.meta["anchor"], self.footer["anchor"]
+            since_boot_ns, awake_ns = (last[name] - first[name] for name in ("boottime_ns", "monotonic_ns"))
+            return float(max(since_boot_ns - awake_ns, 0)) / 1e9
+        except (KeyError, TypeError, OverflowError):
+            return None
+
     def channel(self, domain: str, source: str | None = None) -> Channel | None:
         """Find the first channel of a domain, or None."""
         for channel in self.channels:

@@ -92,6 +92,10 @@ def begin(frame: Frame) -> RunData:
     modelled = {channel.domain for channel in channels if channel.source == "model"}
     if not modelled <= {curve["domain"] for curve in meta.get("curves", [])}:
         raise ValueError("a modelled channel has no curve")
+    pue = meta.get("pue", 1.0)
+    low, high = meta.get("pue_range", (pue, pue))
+    if not low <= pue <= high:
+        raise ValueError("it has a PUE outside its range")
     run = RunData(meta, channels, {})
     run.start_ns  # noqa: B018  a run has a beginning
     return run

@@ -13,6 +13,9 @@ from pycarbon.errors import PyCarbonError
 
 MIN_RATE_HZ, MAX_RATE_HZ = 0.1, 20_000.0
 PRIORITIES = ("normal", "nice", "realtime")
+SCOPES = ("lifecycle", "direct")
+LOCATE = ("off", "firmware", "cloud", "address")
+DATA_CENTRE = "data-centre"
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +25,13 @@ class Settings:
     Without `rate_hz` counters are read at their edges, as closely as `cpu_budget_percent` of one core allows (0: no
     bound); `priority` is how the sampler competes for its CPU. The first `keep_marks` marks of regions are kept.
     What was recorded is on the disk at most `sync_s` seconds later (0: when the system pleases).
+
+    Of carbon: `scope` is what a factor counts; `factors` a file of the user's own; `service` asks a grid service for
+    the run's hours; `locate` is how far to go to find out where this is, where no `zone` is set. `pue` is a number,
+    "data-centre" for an unknown one, or None: as it is where the machine stands.
+    Making the computer emitted `embodied` kg of CO2e (or as much as the server of a cloud's instance type, such as
+    "aws:m5.large"), spread over `lifetime_years`, of which the work has the share `embodied_share`; the data centre
+    evaporates `wue_l_per_kwh` litres for a kWh of its computers. None: nobody said.
     """
 
     project: str
@@ -31,7 +41,15 @@ class Settings:
     priority: str
     keep_marks: int
     sync_s: float
-    pue: float
+    scope: str
+    factors: Path | None
+    service: str | None
+    locate: str
+    pue: float | str | None
+    embodied: float | str | None
+    lifetime_years: float
+    embodied_share: float
+    wue_l_per_kwh: float | None
     data_dir: Path
     layers: Mapping[str, str]
 
@@ -50,10 +68,17 @@ def _number(low: float, high: float) -> Callable[[Any], float]:
             raise ValueError("it must be a number")
         number = float(value)
         if not low <= number <= high:  # NaN neither
-            raise ValueError(f"it must lie between {low:g} and {high:g}")
+            raise ValueError(f"it must lie between {low:.15g} and {high:.15g}")
         return number
 
     return convert
+
+
+def _share(value: Any) -> float:
+    number = _number(0.0, 1.0)(value)
+    if number == 0:
+        raise ValueError("it must be more than 0")
+    return number
 
 
 def _count(most: int) -> Callable[[Any], int]:
@@ -75,6 +100,38 @@ def _one_of(*words: str) -> Callable[[Any], str]:
     return convert
 
 
+def _service(value: Any) -> str:
+    from pycarbon.services import NAMES
+
+    name, _, _ = _text(value).partition(":")
+    _one_of(*NAMES)(name)
+    return _text(value)
+
+
+def pue(value: Any) -> float | str:
+    """Read a PUE; ValueError where it is none."""
+    if isinstance(value, str) and value.strip().lower() in (DATA_CENTRE, "data-center"):
+        return DATA_CENTRE
+    try:
+        return _number(1.0, 10.0)(value)
+    except (ValueError, TypeError):
+        raise ValueError(f"it must be a number from 1 to 10, or {DATA_CENTRE}") from None
+
+
+def embodied(value: Any) -> float | str:
+    """Read kg of CO2e, or a cloud's instance type; ValueError where it is neither."""
+    if isinstance(value, str) and ":" in value:
+        return _text(value)
+    try:
+        return _number(0.0, 1e6)(value)
+    except (ValueError, TypeError):
+        raise ValueError("it must be a number of kg from 0 to 1000000, or a type such as aws:m5.large") from None
+
+
+def _path(value: Any) -> Path:
+    return Path(_text(str(value) if isinstance(value, Path) else value)).expanduser()
+
+
 _CONVERT: dict[str, Callable[[Any], Any]] = {
     "project": _text,
     "zone": _text,
@@ -83,8 +140,16 @@ _CONVERT: dict[str, Callable[[Any], Any]] = {
     "priority": _one_of(*PRIORITIES),
     "keep_marks": _count(10**9),
     "sync_s": _number(0.0, 3600.0),
-    "pue": _number(1.0, 10.0),
-    "data_dir": lambda value: Path(_text(value)).expanduser(),
+    "scope": _one_of(*SCOPES),
+    "factors": _path,
+    "service": _service,
+    "locate": _one_of(*LOCATE),
+    "pue": pue,
+    "embodied": embodied,
+    "lifetime_years": _number(0.1, 50.0),
+    "embodied_share": _share,
+    "wue_l_per_kwh": _number(0.0, 100.0),
+    "data_dir": _path,
 }
 
 
@@ -143,7 +208,15 @@ def resolve(
         "priority": "normal",
         "keep_marks": 1_000_000,
         "sync_s": 1.0,
-        "pue": 1.0,
+        "scope": SCOPES[0],
+        "factors": None,
+        "service": None,
+        "locate": "firmware",
+        "pue": None,
+        "embodied": None,
+        "lifetime_years": 4.0,
+        "embodied_share": 1.0,
+        "wue_l_per_kwh": None,
         "data_dir": default_data_dir(environ),
     }
     origins = dict.fromkeys(values, "default")
@@ -155,6 +228,14 @@ def resolve(
             except _NO_GOOD as error:
                 complaints.append(f"{name} {found[name]!r} from {layer} is not used: {_why(error)}")
     return Settings(**values, layers=origins), complaints
+
+
+def read(name: str, value: Any) -> Any:
+    """Read a value of one setting; ValueError, in words, where it is no good."""
+    try:
+        return _CONVERT[name](value)
+    except _NO_GOOD as error:
+        raise ValueError(_why(error)) from None
 
 
 def _here() -> Path | None:
@@ -193,6 +274,9 @@ def _from_files(
     if _is_file(user_file):
         found.append((str(user_file), _read_toml(user_file, complaints)))
     for where, table in found:
+        if isinstance(table.get("factors"), str) and table["factors"].strip():
+            # a file beside the one that names it, wherever somebody works below that
+            table["factors"] = str(Path(where).parent / Path(table["factors"].strip()).expanduser())
         complaints += [
             f"{name!r} in {where} is not a setting; there are {', '.join(_CONVERT)}"
             for name in table

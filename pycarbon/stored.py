@@ -164,7 +164,7 @@ class StoredEdges(Mapping[int, NDArray[np.void]]):
     def _count(self, rows: NDArray[np.bool_]) -> NDArray[Any]:
         """Count each channel's edges in some rows of the index."""
         weights = self._stored.rows["count"][rows]
-        return np.bincount(self._channel[rows] + 1, weights=weights, minlength=NO_CHANNEL + 1)[1:]
+        return np.bincount(self._channel[rows] + 1, weights=weights, minlength=NO_CHANNEL + 2)[1:]
 
     @cached_property
     def _counts(self) -> dict[int, int]:

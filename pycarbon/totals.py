@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from pycarbon.energy import ChannelEnergy
+from pycarbon.hours import EnergyByHour
 from pycarbon.run import Kind
 
 ARITHMETIC = 1
@@ -64,12 +65,15 @@ class Region:
 
 @dataclass(frozen=True, slots=True)
 class Totals:
-    """The figures that reports begin with. `regions` is None where they were too many, or took too long."""
+    """The figures that reports begin with. `regions` is None where they were too many, or took too long; `by_hour`
+    where the run does not say when it was, or an older version wrote it.
+    """
 
     energy: Energy
     remarks: tuple[str, ...]
     regions: tuple[Region, ...] | None
     outside: Region | None
+    by_hour: EnergyByHour | None = None
 
 
 def to_dict(totals: Totals) -> dict[str, Any]:
@@ -82,6 +86,8 @@ def to_dict(totals: Totals) -> dict[str, Any]:
     if totals.regions is not None and len(totals.regions) <= MOST_REGIONS:
         values["regions"] = [asdict(region) for region in totals.regions]
         values["outside"] = None if totals.outside is None else asdict(totals.outside)
+    if totals.by_hour is not None:
+        values["by_hour"] = asdict(totals.by_hour)
     return values if _is_finite(values) else {}
 
 
@@ -92,13 +98,13 @@ def from_dict(values: dict[str, Any]) -> Totals | None:
     stored = values["energy"]
     channels = tuple(ChannelEnergy(**_members(ChannelEnergy, channel)) for channel in stored["channels"])
     energy = Energy(**_members(Energy, stored) | {"channels": channels})
-    if "regions" not in values:
-        return Totals(energy, tuple(values["remarks"]), None, None)
-    regions = tuple(Region(**_members(Region, region)) for region in values["regions"])
-    outside = values["outside"]
-    return Totals(
-        energy, tuple(values["remarks"]), regions, None if outside is None else Region(**_members(Region, outside))
-    )
+    remarks, by_hour, regions, outside = tuple(values["remarks"]), None, None, None
+    if "by_hour" in values:
+        by_hour = EnergyByHour(values["by_hour"]["first_hour"], tuple(values["by_hour"]["energy_j"]))
+    if "regions" in values:
+        regions = tuple(Region(**_members(Region, region)) for region in values["regions"])
+        outside = None if values["outside"] is None else Region(**_members(Region, values["outside"]))
+    return Totals(energy, remarks, regions, outside, by_hour)
 
 
 def _members(kind: Any, values: dict[str, Any]) -> dict[str, Any]:

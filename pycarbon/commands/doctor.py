@@ -46,16 +46,13 @@ def _seconds(text: str) -> float:
 
 def examine(root: Path | None) -> dict[str, Any]:
     """Look at this machine: the sources and their cost and period now, the obstacles, the settings."""
-    from pycarbon import domains, intensity, settings
-    from pycarbon.errors import IntensityError
+    from pycarbon import domains, settings, siting
     from pycarbon.sources import Obstacle, Roots, discover, probe
 
     discovery = discover(Roots() if root is None else Roots.under(root))
     chosen, complaints = settings.resolve()
-    try:
-        intensity.lookup(chosen.zone)
-    except IntensityError as error:
-        complaints.append(str(error))
+    rating, lines = siting.site(chosen, root=root or Path("/"), boot=discovery.machine.boot)
+    complaints += lines
     counters: list[dict[str, Any]] = []
     obstacles = list(discovery.obstacles)
     for counter in discovery.counters:
@@ -97,8 +94,17 @@ def examine(root: Path | None) -> dict[str, Any]:
         "obstacles": [{"source": o.source, "what": o.what, "remedy": o.remedy} for o in obstacles],
         "unused": [{"source": o.source, "what": o.what, "remedy": o.remedy} for o in discovery.unused],
         "machine": discovery.machine.to_dict(),
+        "place": {
+            "zone": rating.intensity.zone,
+            "name": rating.intensity.name,
+            "known": rating.intensity.place_known,
+            "found_by": rating.place.get("how", "settings" if rating.intensity.place_known else "nobody"),
+            "intensity_g_per_kwh": rating.intensity.intensity_g_per_kwh,
+            "pue": rating.pue.best,
+            "pue_source": rating.pue_source,
+        },
         "settings": {
-            name: {"value": getattr(chosen, name) if name != "data_dir" else str(chosen.data_dir), "from": layer}
+            name: {"value": str(value) if isinstance(value := getattr(chosen, name), Path) else value, "from": layer}
             for name, layer in chosen.layers.items()
         },
         "complaints": complaints,
@@ -234,7 +240,10 @@ def _lines(findings: dict[str, Any]) -> list[str]:
     for obstacle in findings["unused"]:
         remedy = f" (type: {obstacle['remedy']})" if obstacle["remedy"] else ""
         lines.append(f"  {obstacle['source']}: {obstacle['what']}{remedy}")
-    lines += ["", "Settings:"]
+    place = findings["place"]
+    where = f"{place['name']} ({place['zone']}), by {place['found_by']}" if place["known"] else "unknown (set a zone)"
+    intensity = f"{digits(place['intensity_g_per_kwh'])} g/kWh, PUE {place['pue']:g} ({place['pue_source']})"
+    lines += ["", f"Place: {printable(where)}: {printable(intensity)}", "", "Settings:"]
     for name, setting in findings["settings"].items():
         value = "-" if setting["value"] is None else str(setting["value"])
         lines.append(f"  {name:<18} {printable(value)} ({setting['from']})")

@@ -10,8 +10,8 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pycarbon.errors import PyCarbonError
-from pycarbon.settings import PRIORITIES
+from pycarbon.errors import IntensityError, PyCarbonError
+from pycarbon.settings import DATA_CENTRE, PRIORITIES, SCOPES
 
 if TYPE_CHECKING:
     from pycarbon import launch
@@ -37,7 +37,13 @@ def prepare_parser(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--project", help="the project this run belongs to")
     parser.add_argument("--name", help="what to call the run (default: after the command)")
     parser.add_argument("-o", "--output", type=Path, metavar="FILE", help="the run file (default: in the run store)")
-    parser.add_argument("--zone", help="where the machine stands, such as FRA, FR or WORLD")
+    parser.add_argument("--zone", help="where the machine stands, such as FRA, US-WY, aws:us-east-1 or WORLD")
+    parser.add_argument("--scope", choices=SCOPES, help="what the grid's factor counts (default: lifecycle)")
+    parser.add_argument("--pue", help=f"of the building, 1 or more, or {DATA_CENTRE} for an unknown one")
+    parser.add_argument("--factors", type=Path, metavar="FILE", help="your own grid factors, a CSV file")
+    parser.add_argument(
+        "--service", metavar="NAME[:ZONE]", help="ask a grid service for the run's hours when it has ended"
+    )
     parser.add_argument("--rate", type=float, metavar="HZ", help="read counters so often (default: when they change)")
     parser.add_argument(
         "--cpu-budget",
@@ -143,9 +149,16 @@ def _begin(command: list[str], options: argparse.Namespace) -> Recorder | None:
             options.priority,
             options.keep_marks,
             options.sync,
+            options.scope,
+            options.service,
+            options.factors,
+            options.pue,
         )
         recorder, _ = plan(request, os.environ.get(INSIDE))
         recorder.start()
+    except IntensityError as error:  # a table of ours is broken: nobody typed it, and the command has to run
+        _say(f"pycarbon: nothing is recorded: {error}")
+        return None
     except PyCarbonError as error:
         options.parser.error(str(error))
     except Exception as error:

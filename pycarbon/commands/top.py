@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from pycarbon.attention import Attention
-from pycarbon.errors import IntensityError, PyCarbonError
+from pycarbon.errors import PyCarbonError
 from pycarbon.settings import PRIORITIES
 
 if TYPE_CHECKING:
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from pycarbon.intensity import Intensity
     from pycarbon.live import Live, Snapshot
+    from pycarbon.rating import Rating
     from pycarbon.reports.screen import Line, Surroundings
     from pycarbon.reports.text import Style
     from pycarbon.sources import Discovery
@@ -93,13 +94,13 @@ def run(options: argparse.Namespace) -> None:
     from pycarbon.sources import Roots, discover
 
     with Attention() as attention:
-        chosen, factor = _settings(options)
         discovery = discover(Roots() if options.root is None else Roots.under(options.root))
+        chosen, rating = _settings(options, discovery.machine.boot)
         by_default = options.cpu_budget is None and chosen.layers["cpu_budget_percent"] == "default"
         budget = CPU_BUDGET_PERCENT if by_default else chosen.cpu_budget_percent
         sampling = Sampling(chosen.rate_hz, budget, chosen.priority)
-        live = Live(discovery, sampling, factor, chosen.pue, options.interval)
-        output = _output(options, discovery, factor, attention)
+        live = Live(discovery, sampling, rating, options.interval)
+        output = _output(options, discovery, rating.intensity, attention)
         try:
             live.start()
             with output:
@@ -113,25 +114,22 @@ def run(options: argparse.Namespace) -> None:
             live.stop()
 
 
-def _settings(options: argparse.Namespace) -> tuple[Any, Intensity]:
-    from pycarbon import intensity, settings
+def _settings(options: argparse.Namespace, boot: str | None) -> tuple[Any, Rating]:
+    from pycarbon import settings, siting, zones
 
     arguments = {"zone": options.zone, "cpu_budget_percent": options.cpu_budget, "priority": options.priority}
     try:
         chosen, complaints = settings.resolve(arguments)
     except (OSError, RuntimeError) as error:
         raise PyCarbonError(f"the settings cannot be read: {error}") from None
-    try:
-        factor = intensity.lookup(chosen.zone)
-    except IntensityError as error:
-        if options.zone is not None:
-            raise
-        complaints.append(f"{error}; the place counts as unknown")
-        factor = intensity.lookup(None)
+    if options.zone is not None:
+        zones.find(options.zone)  # refuses what somebody just typed
+    rating, lines = siting.site(chosen, root=options.root or Path("/"), boot=boot)
+    complaints += lines
     if sys.stderr is not None:
         for line in complaints:
             print(f"pycarbon: {line}", file=sys.stderr)
-    return chosen, factor
+    return chosen, rating
 
 
 def _follow(live: Live, output: Output, attention: Attention, options: argparse.Namespace) -> None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Protocol, TextIO
 from pycarbon.analysis import Run
 
 if TYPE_CHECKING:
+    from pycarbon.footprint import Sci
     from pycarbon.merging import Merged
 
 NAMES = ("text", "json")
@@ -15,8 +16,8 @@ NAMES = ("text", "json")
 class Report(Protocol):
     """What every report can do."""
 
-    def render(self, run: Run) -> str:
-        """Give the whole report of a run."""
+    def render(self, run: Run, score: Sci | None = None) -> str:
+        """Give the whole report of a run, with its score where there is one."""
         ...
 
 

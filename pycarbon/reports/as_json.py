@@ -5,14 +5,24 @@ from __future__ import annotations
 import json
 import math
 from dataclasses import asdict
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pycarbon.analysis import Run
+from pycarbon.emissions import Emissions
+from pycarbon.equivalents import equivalents
+from pycarbon.interval import Range
+from pycarbon.totals import Energy
+
+if TYPE_CHECKING:
+    from pycarbon.footprint import Sci
+    from pycarbon.job import SummedEmissions
 
 SCHEMA = 1
 
+_OF_EQUIVALENT = ("id", "value", "low", "high", "unit", "text", "source", "year")
 
-def as_dict(run: Run) -> dict[str, Any]:
+
+def as_dict(run: Run, score: Sci | None = None) -> dict[str, Any]:
     """Give the report as plain values; NaN, which JSON lacks, becomes None."""
     energy = run.energy
     known = not math.isnan(energy.total_j)
@@ -30,13 +40,62 @@ def as_dict(run: Run) -> dict[str, Any]:
             "tags": run.tags,
         },
         "energy": asdict(energy),
-        "emissions": asdict(run.emissions) if known else None,
+        "emissions": _emissions(run) if known else None,
+        "marginal_emissions": asdict(run.marginal) if known and run.marginal else None,
+        "footprint": _footprint(run) if known else None,
+        "sci": None if score is None else asdict(score),
+        "equivalents": compared(energy, run.emissions),
         "regions": [asdict(region) for region in run.regions],
         "outside": None if run.outside is None else asdict(run.outside),
         "notes": run.notes,
     }
     cleaned: dict[str, Any] = without_nan(values)
     return cleaned
+
+
+def _emissions(run: Run) -> dict[str, Any]:
+    """Give the grams, what they were made with, and the factors that were not taken."""
+    grid, rating = run.intensity, run.rating
+    return {
+        **asdict(run.emissions),
+        **{name: getattr(grid, name) for name in ("name", "scope", "flow", "gas", "type", "asked", "note")},
+        "pue_source": rating.pue_source,
+        "place": dict(rating.place),
+        "alternatives": [
+            {name: value for name, value in asdict(other).items() if name not in ("hours", "place_known", "note")}
+            for other in rating.others
+        ],
+    }
+
+
+def compared(energy: Energy, emissions: Emissions | SummedEmissions) -> list[dict[str, Any]]:
+    """Say what an energy and its emissions are like, with both intervals; nothing where they are not known."""
+    joules = (energy.low_j, energy.total_j, energy.high_j)
+    grams = (emissions.low_g, emissions.co2e_g, emissions.high_g)
+    if not all(map(math.isfinite, (*joules, *grams))):
+        return []
+    found = equivalents(Range(*joules), Range(*grams))
+    return [{name: getattr(each, name) for name in _OF_EQUIVALENT} for each in found]
+
+
+def _footprint(run: Run) -> dict[str, Any] | None:
+    found, rating = run.footprint, run.rating
+    if found is None:
+        return None
+    return {
+        **_ends("total_g", found.total_g),
+        **_ends("embodied_g", found.embodied_g),
+        **_ends("water_l", found.water_l),
+        "device": None if rating.device is None else asdict(rating.device),
+        "device_source": rating.device_source,
+        "wue_l_per_kwh": None if rating.wue_l_per_kwh is None else rating.wue_l_per_kwh.best,
+        "wue_source": rating.wue_source,
+    }
+
+
+def _ends(name: str, value: Range | None) -> dict[str, float | None]:
+    ends = (None, None, None) if value is None else (value.best, value.low, value.high)
+    return dict(zip((name, f"low_{name}", f"high_{name}"), ends, strict=True))
 
 
 def without_nan(value: Any) -> Any:
@@ -53,6 +112,6 @@ def without_nan(value: Any) -> Any:
 class JsonReport:
     """The report for programs."""
 
-    def render(self, run: Run) -> str:
+    def render(self, run: Run, score: Sci | None = None) -> str:
         """Give the report as indented JSON, in ASCII: any stream can take it, whatever the run's name."""
-        return json.dumps(as_dict(run), indent=1, allow_nan=False)
+        return json.dumps(as_dict(run, score), indent=1, allow_nan=False)

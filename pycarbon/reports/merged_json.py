@@ -9,7 +9,7 @@ from typing import Any
 
 from pycarbon.job import MergedMachine, MergedRun, SummedEmissions
 from pycarbon.merging import Merged
-from pycarbon.reports.as_json import SCHEMA, as_dict, without_nan
+from pycarbon.reports.as_json import SCHEMA, as_dict, compared, without_nan
 
 
 def merged_as_dict(merged: Merged) -> dict[str, Any]:
@@ -29,6 +29,7 @@ def merged_as_dict(merged: Merged) -> dict[str, Any]:
         },
         "energy": asdict(merged.energy),
         "emissions": _emissions(merged.emissions),
+        "equivalents": compared(merged.energy, merged.emissions),
         "regions": [asdict(region) for region in merged.regions],
         "outside": None if merged.outside is None else asdict(merged.outside),
         "machines": [_machine(machine) for machine in merged.machines],

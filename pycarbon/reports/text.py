@@ -12,18 +12,23 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, TextIO
 
 from pycarbon.analysis import Run
-from pycarbon.emissions import Emissions
+from pycarbon.emissions import JOULES_PER_KWH, Emissions
 from pycarbon.energy import ChannelEnergy
 from pycarbon.equivalents import one_line
-from pycarbon.reports import figures
+from pycarbon.interval import Range
+from pycarbon.reports import carbon, figures
 from pycarbon.totals import Energy, Region
 
 if TYPE_CHECKING:
+    from pycarbon.footprint import Sci
     from pycarbon.job import SummedEmissions
     from pycarbon.regions import TreeNode
 
 LABEL_WIDTH = 18
 SPARKLINE_WIDTH = 24
+LEAST_KWH = 0.001
+"""Below that joules alone say more."""
+
 _ASCII = str.maketrans(
     {"µ": "u", "±": "+-", "·": "-", "…": "...", **{bar: "_.-=+*#@"[i] for i, bar in enumerate("▁▂▃▄▅▆▇█")}}
 )
@@ -77,10 +82,10 @@ class Rows:
         amount, bounds = figures.with_interval(value, low, high, factor)
         return self._row(label, f"{amount} {prefix}J", bounds, kind, rest, bold)
 
-    def _grams(self, emissions: Emissions | SummedEmissions) -> list[str]:
+    def _grams(self, emissions: Emissions | SummedEmissions, label: str = "CO2e") -> list[str]:
         factor, unit = figures.mass_prefix_for(emissions.co2e_g or emissions.high_g)
         grams, bounds = figures.with_interval(emissions.co2e_g, emissions.low_g, emissions.high_g, factor)
-        return self._row("CO2e", f"{grams} {unit}", bounds, emissions.kind, "", bold=True)
+        return self._row(label, f"{grams} {unit}", bounds, emissions.kind, "", bold=True)
 
     def _row(self, label: str, amount: str, bounds: str, kind: str, rest: str, bold: bool) -> list[str]:
         """Write a figure on a line; what the terminal is too narrow for goes below it."""
@@ -111,9 +116,9 @@ class Rows:
 class TextReport(Rows):
     """The report for people."""
 
-    def render(self, run: Run) -> str:
+    def render(self, run: Run, score: Sci | None = None) -> str:
         """Give the whole report."""
-        text = "\n".join(["", *self._head(run), "", *self._body(run), ""])
+        text = "\n".join(["", *self._head(run), "", *self._body(run, score), ""])
         return self._style.fit(text)
 
     def _head(self, run: Run) -> Iterator[str]:
@@ -127,13 +132,14 @@ class TextReport(Rows):
         if command:
             yield style.dim(" " + _cut(command, style.width - 2))
 
-    def _body(self, run: Run) -> Iterator[str]:
+    def _body(self, run: Run, score: Sci | None) -> Iterator[str]:
         energy = run.energy
         if math.isnan(energy.total_j):
             yield from self._wrapped("Energy", "not known: neither a counter nor a model was there")
         else:
             yield from self._energy(run, energy)
             yield from self._emissions(run)
+            yield from self._left_behind(run, score)
             equivalent = one_line(energy.total_j, run.emissions.co2e_g)
             yield from self._wrapped("That is", equivalent)
         yield from self._remedy(run, energy)
@@ -146,10 +152,10 @@ class TextReport(Rows):
             yield from self._wrapped("Run file", str(run.path))
 
     def _energy(self, run: Run, energy: Energy) -> Iterator[str]:
-        parts = [channel.domain for channel in energy.channels if channel.in_total]
-        yield from self._figure(
-            "Energy", energy.total_j, energy.low_j, energy.high_j, energy.kind, " + ".join(parts), True
-        )
+        parts = " + ".join(channel.domain for channel in energy.channels if channel.in_total)
+        if energy.total_j >= LEAST_KWH * JOULES_PER_KWH:
+            parts = f"{figures.digits(energy.total_j / JOULES_PER_KWH)} kWh, {parts}"
+        yield from self._figure("Energy", energy.total_j, energy.low_j, energy.high_j, energy.kind, parts, True)
         for channel in sorted(energy.channels, key=lambda channel: not channel.in_total):
             yield from self._channel(run, channel)
         if energy.process_j is not None and energy.process_low_j is not None and energy.process_high_j is not None:
@@ -178,16 +184,42 @@ class TextReport(Rows):
     def _emissions(self, run: Run) -> Iterator[str]:
         emissions = run.emissions
         yield from self._grams(emissions)
-        grid = run.intensity
-        intensity, between = figures.with_interval(
-            grid.intensity_g_per_kwh, grid.low_g_per_kwh, grid.high_g_per_kwh, 1.0
-        )
-        where = grid.name if emissions.place_known else "an unknown place (--zone says where)"
-        yield from self._wrapped(
-            "",
-            f"at {intensity} g/kWh ({between}): {where}, "
-            f"{emissions.year}, {emissions.method}, PUE {emissions.pue:g}; {emissions.source}",
-        )
+        yield from self._wrapped("", f"at {carbon.factor(run.rating, emissions)}")
+        if run.marginal is not None:
+            yield from self._grams(run.marginal, "CO2e, marginal")
+            yield from self._wrapped(
+                "", f"what a kWh more or less changes, beside the average; {run.marginal.source}"
+            )
+
+    def _left_behind(self, run: Run, score: Sci | None) -> Iterator[str]:
+        """Write the device's part, water and the score: what somebody said what it follows from."""
+        found, rating = run.footprint, run.rating
+        if found is None:
+            return
+        if found.embodied_g is not None and rating.device is not None:
+            device, share = rating.device, rating.device.resource_share.best
+            part = "" if share == 1 else f", {figures.percent(share)} of it"
+            made = f"{figures.digits(device.embodied_kg.best)} kg over {device.lifetime_years.best:g} years{part}"
+            of_it = "" if rating.device_source in ("", "as set") else f": {rating.device_source}"
+            yield from self._mass("Embodied", found.embodied_g, made + of_it)
+            yield from self._mass("Total CO2e", found.total_g, "", bold=True)
+        if found.water_l is not None:
+            factor, prefix = figures.prefix_for(found.water_l.best or found.water_l.high)
+            water = found.water_l
+            amount, bounds = figures.with_interval(water.best, water.low, water.high, factor)
+            yield from self._row(
+                "Water", f"{amount} {prefix}L", bounds, "modelled", f"WUE: {rating.wue_source}", False
+            )
+        if score is not None:
+            value = Range(score.low_g_per_unit, score.score_g_per_unit, score.high_g_per_unit)
+            yield from self._mass("SCI" if score.embodied_known else "SCI without M", value, "", bold=True)
+            said = filter(None, (f"per {score.functional_unit}, of {score.count:g}", score.boundary, score.note))
+            yield from self._wrapped("", "; ".join(said))
+
+    def _mass(self, label: str, grams: Range, rest: str, bold: bool = False) -> list[str]:
+        factor, unit = figures.mass_prefix_for(grams.best or grams.high)
+        amount, bounds = figures.with_interval(grams.best, grams.low, grams.high, factor)
+        return self._row(label, f"{amount} {unit}", bounds, "modelled", rest, bold)
 
     def _remedy(self, run: Run, energy: Energy) -> Iterator[str]:
         if energy.kind == "measured":

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -112,79 +113,87 @@ def test_the_suite_holds_under(flavour):
     assert " passed" in output
 
 
-@pytest.mark.parametrize(
-    ("flavour", "name", "sound", "broken", "test", "finding"),
-    [
-        pytest.param(
-            "tsan",
-            "ring.c",
-            "atomic_store_explicit(&header->head, head + 1, memory_order_release);",
-            "atomic_store_explicit(&header->head, head + 1, memory_order_relaxed);",
-            "test_ring.py::test_two_threads_lose_repeat_and_reorder_nothing",
-            "ThreadSanitizer: data race",
-            id="tsan finds a slot that is handed over without release",
-        ),
-        pytest.param(
-            "tsan",
-            "ring.c",
-            "uint64_t tail = atomic_load_explicit(&header->tail, memory_order_acquire);",
-            "uint64_t tail = atomic_load_explicit(&header->tail, memory_order_relaxed);",
-            "test_ring.py::test_two_threads_lose_repeat_and_reorder_nothing",
-            "ThreadSanitizer: data race",
-            id="tsan finds a slot that is reused without acquire",
-        ),
-        pytest.param(
-            "tsan",
-            "sampler.c",
-            "pthread_mutex_lock(&sampler->mutex);\n    sampler->stop = true;",
-            "sampler->stop = true;\n    pthread_mutex_lock(&sampler->mutex);",
-            "test_sampler_thread.py::test_the_thread_says_first_each_change_and_last",
-            "ThreadSanitizer: data race",
-            id="tsan finds a field written outside its mutex",
-        ),
-        pytest.param(
-            "asan",
-            "ring.c",
-            "size_t count = waiting < max ? (size_t)waiting : max;",
-            "size_t count = max > 0 ? (size_t)waiting : max;",
-            "test_ring.py::test_peek_writes_no_more_than_was_asked_for",
-            "AddressSanitizer: heap-buffer-overflow",
-            id="asan finds a copy past the end",
-        ),
-        pytest.param(
-            "asan",
-            "source_proc.c",
-            "if (proc->member_count == proc->member_room) {",
-            "if (proc->member_count == proc->member_room + 1 || proc->member_room == 0) {",
-            "test_source_proc.py::test_a_list_of_children_may_be_longer_than_a_read",
-            "AddressSanitizer: heap-buffer-overflow",
-            id="asan finds an array that grows too late",
-        ),
-        pytest.param(
-            "asan",
-            "columns.c",
-            "if (coded->length - offset < column->wide_count * column->width)",
-            "if (coded->length < offset)",
-            "test_columns.py::test_a_frame_that_is_cut_or_goes_on_is_refused",
-            "AddressSanitizer: heap-buffer-overflow",
-            id="asan finds a column that is read past its end",
-        ),
-        pytest.param(
-            "asan",
-            "counter.c",
-            "*difference = rise;",
-            "*difference = (uint64_t)((int64_t)rise + INT64_MAX);",
-            "test_counter.py::test_range_is_the_largest_value_shown",
-            "runtime error: signed integer overflow",
-            id="ubsan finds a sum that overflows",
-        ),
-    ],
-)
-def test_a_defect_fails_the_suite(flavour, name, sound, broken, test, finding, tmp_path):
-    csrc = with_defect(tmp_path, name, sound, broken)
-    status, output = run_suite(flavour, [test], csrc)
+DEFECTS = {
+    "tsan finds a slot that is handed over without release": (
+        "tsan",
+        "ring.c",
+        "atomic_store_explicit(&header->head, head + 1, memory_order_release);",
+        "atomic_store_explicit(&header->head, head + 1, memory_order_relaxed);",
+        "test_ring.py::test_two_threads_lose_repeat_and_reorder_nothing",
+        "ThreadSanitizer: data race",
+    ),
+    "tsan finds a slot that is reused without acquire": (
+        "tsan",
+        "ring.c",
+        "uint64_t tail = atomic_load_explicit(&header->tail, memory_order_acquire);",
+        "uint64_t tail = atomic_load_explicit(&header->tail, memory_order_relaxed);",
+        "test_ring.py::test_two_threads_lose_repeat_and_reorder_nothing",
+        "ThreadSanitizer: data race",
+    ),
+    "tsan finds a field written outside its mutex": (
+        "tsan",
+        "sampler.c",
+        "pthread_mutex_lock(&sampler->mutex);\n    sampler->stop = true;",
+        "sampler->stop = true;\n    pthread_mutex_lock(&sampler->mutex);",
+        "test_sampler_thread.py::test_the_thread_says_first_each_change_and_last",
+        "ThreadSanitizer: data race",
+    ),
+    "asan finds a copy past the end": (
+        "asan",
+        "ring.c",
+        "size_t count = waiting < max ? (size_t)waiting : max;",
+        "size_t count = max > 0 ? (size_t)waiting : max;",
+        "test_ring.py::test_peek_writes_no_more_than_was_asked_for",
+        "AddressSanitizer: heap-buffer-overflow",
+    ),
+    "asan finds an array that grows too late": (
+        "asan",
+        "source_proc.c",
+        "if (proc->member_count == proc->member_room) {",
+        "if (proc->member_count == proc->member_room + 1 || proc->member_room == 0) {",
+        "test_source_proc.py::test_a_list_of_children_may_be_longer_than_a_read",
+        "AddressSanitizer: heap-buffer-overflow",
+    ),
+    "asan finds a column that is read past its end": (
+        "asan",
+        "columns.c",
+        "if (coded->length - offset < column->wide_count * column->width)",
+        "if (coded->length < offset)",
+        "test_columns.py::test_a_frame_that_is_cut_or_goes_on_is_refused",
+        "AddressSanitizer: heap-buffer-overflow",
+    ),
+    "ubsan finds a sum that overflows": (
+        "asan",
+        "counter.c",
+        "*difference = rise;",
+        "*difference = (uint64_t)((int64_t)rise + INT64_MAX);",
+        "test_counter.py::test_range_is_the_largest_value_shown",
+        "runtime error: signed integer overflow",
+    ),
+}
+"""By what is found: the sanitizer, a file, its passage, what that becomes, a test that meets it, and the finding."""
+
+
+@pytest.fixture(scope="module")
+def outcomes(tmp_path_factory):
+    """What became of the suite with each defect: as many at once as there are CPUs, since each compiles the core."""
+
+    def run(defect, folder):
+        flavour, name, sound, broken, test, _ = defect
+        return run_suite(flavour, [test], with_defect(folder, name, sound, broken))
+
+    for flavour in {defect[0] for defect in DEFECTS.values()}:
+        needs(flavour)
+    folders = [tmp_path_factory.mktemp("defect") for _ in DEFECTS]
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        return dict(zip(DEFECTS, pool.map(run, DEFECTS.values(), folders), strict=True))
+
+
+@pytest.mark.parametrize("found", DEFECTS)
+def test_a_defect_fails_the_suite(found, outcomes):
+    status, output = outcomes[found]
     assert status != 0, output
-    assert finding in output, output
+    assert DEFECTS[found][-1] in output, output
 
 
 def run_leaks(csrc: Path, scratch: Path) -> tuple[int, str]:

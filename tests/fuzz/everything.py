@@ -9,10 +9,14 @@ from pathlib import Path
 
 import numpy as np
 
-from pycarbon import edge_reader, fold, runfile
+from pycarbon import edge_reader, fold, runfile, siting
+from pycarbon.advising import advise
 from pycarbon.analysis import Run
-from pycarbon.errors import PyCarbonError, RunFileError
+from pycarbon.emissions import Emissions
+from pycarbon.errors import IntensityError, PyCarbonError, RunFileError
 from pycarbon.frame import EDGES, TURNS_ZSTD, Data, Frame, frames
+from pycarbon.reports import advice_json
+from pycarbon.reports.advice_text import AdviceText
 from pycarbon.reports.as_json import JsonReport
 from pycarbon.reports.text import Style, TextReport
 from pycarbon.reports.tree import lines
@@ -20,6 +24,9 @@ from pycarbon.run import RunData
 
 MOST_DOMAINS = 20
 """So many are looked at one by one: a file may have 65535."""
+
+MOST_EDGES, MOST_NODES = 100_000, 1000
+"""Of a run with more no advice is taken: it would take most of the time."""
 
 COLOUR = re.compile("\x1b\\[[0-2]m")
 
@@ -68,7 +75,36 @@ def use(run: Run) -> None:
             run.calls(region.label)
         except PyCarbonError as error:
             assert "no region" in str(error), error
+    _carbon(run)
     assert run.emissions.co2e_g is not None and run.machine is not None and run.gaps is not None
+
+
+def _carbon(run: Run) -> None:
+    """Count its grams at another place, and take advice; what is not known may be said in a line."""
+    _check_emissions(run.emissions)
+    for wanted in ({"zone": "aws:us-east-1"}, {"year": 2022}, {"pue": 1.5}):
+        try:
+            again = run.rated(siting.rated_again(run.rating, **wanted))
+        except IntensityError as error:
+            assert str(error), "nothing is said"
+        else:
+            _check_emissions(again.emissions)
+    ledger = run.data.ledger
+    if sum(map(len, run.data.edges.values())) > MOST_EDGES or (ledger is not None and len(ledger.nodes) > MOST_NODES):
+        return
+    for zone in (None, "aws:us-west-1"):
+        try:
+            advised = advise(run, zone)
+        except PyCarbonError as error:
+            assert str(error), "nothing is said"
+        else:
+            check_text(AdviceText().render(advised))
+            json.loads(advice_json.render(advised), parse_constant=_refuse)
+
+
+def _check_emissions(told: Emissions) -> None:
+    assert math.isnan(told.co2e_g) or 0 <= told.low_g <= told.co2e_g <= told.high_g, told
+    assert 0 <= told.low_g_per_kwh <= told.intensity_g_per_kwh <= told.high_g_per_kwh, told
 
 
 def _refuse(name: str) -> None:

@@ -24,6 +24,7 @@ OTHER_TIME, CHANNELS = "holds edges of another time than", "holds edges of other
 EARLY, ZSTD = "holds an edge that was seen before it came", "that do not decompress"
 INDEX, WRONG_INDEX = "holds an index of frames that cannot be", "holds an index that is wrong about its frames"
 ROOM, JSON = "more than there is memory for", "holds metadata that cannot be read"
+GRID = f"{JSON}: intensity cannot be"
 TOTALS, SLICES = f"{JSON}: totals cannot be", "holds slices of time that do not go forward"
 PLACE, TREE = "holds a region within one, or with a label, that was not", "holds a tree of regions larger or deeper"
 
@@ -63,6 +64,12 @@ EXPECTED = {
     "header-alone": DAMAGED_BEGINNING,
     "header-cut": DAMAGED_BEGINNING,
     "header-damaged": "has a damaged header",
+    "hours-fewer-than-a-year": GRID,
+    "hours-nan": GRID,
+    "hours-of-a-later-version": TOLD,
+    "hours-of-another-time": TOLD,
+    "hours-of-the-first-day": TOLD,
+    "hours-of-the-last-day": TOLD,
     "index-beyond-the-end": INDEX,
     "index-claims-2-40-edges": ROOM,
     "index-in-circles": INDEX,
@@ -72,6 +79,7 @@ EXPECTED = {
     "index-of-another-channel-raw": WRONG_INDEX,
     "index-of-another-time": WRONG_INDEX,
     "index-of-another-type": WRONG_INDEX,
+    "index-of-channel-65535": WRONG_INDEX,
     "index-of-other-counts": WRONG_INDEX,
     "index-of-two-types": INDEX,
     "index-overlapping-frames": WRONG_INDEX,
@@ -100,6 +108,8 @@ EXPECTED = {
     "no-run-file": "is not a pycarbon run file",
     "nodes-1025-deep": TREE,
     "one-byte": DAMAGED_BEGINNING,
+    "place-a-terminal-obeys": TOLD,
+    "pue-outside-its-range": f"{JSON}: it has a PUE outside its range",
     "range-2-62": f"{JSON}: no channel",
     "reserved-bits": TOLD,
     "rings-elsewhere": f"{JSON}: rings cannot be",
@@ -129,6 +139,9 @@ EXPECTED = {
     "totals-infinite": TOTALS,
     "totals-low-above-high": TOTALS,
     "totals-nan": TOTALS,
+    "totals-of-arithmetic-1.0": TOTALS,
+    "totals-of-hours-of-no-energy": TOLD,
+    "totals-of-hours-that-overflow": TOLD,
     "totals-of-other-arithmetic": TOLD,
     "totals-of-other-channels": "holds figures of other channels than were recorded",
     "trailer-alone": DAMAGED_BEGINNING,
@@ -149,6 +162,7 @@ EXPECTED = {
     "unknown-version": "is a run file of version 2, and this pycarbon reads version 1",
     "width-9": COLUMNS,
     "width-overflow": EARLY,
+    "zone-of-2025-digits": TOLD,
     "zstd-bomb-1-gib": "holds edges of more bytes than the 90 that were announced",
     "zstd-cut": ZSTD,
     "zstd-garbage-behind": ZSTD,
@@ -162,6 +176,8 @@ EXPECTED_OF_LARGE = {
     "65536-channels": f"{JSON}: no channel",
     "a-million-channels": JSON,
     "edges-of-zero-bytes-per-edge-4000-frames": ROOM,
+    "alternatives-10000": TOLD,
+    "hours-300000": TOLD,
     "json-beyond-2-24-bytes": f"{JSON}: it has",
     "json-number-of-10-mb": JSON,
     "name-of-4-mb": TOLD,
@@ -171,6 +187,7 @@ EXPECTED_OF_LARGE = {
     "nodes-2-16-in-a-chain": TREE,
     "notes-of-4-mb": TOLD,
     "payload-beyond-2-26-bytes": TOLD,
+    "totals-of-hours-beyond-9999": TOTALS,
 }
 
 

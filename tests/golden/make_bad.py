@@ -69,15 +69,46 @@ def with_channel(**members: object) -> bytes:
     return cut_off(meta(channels=[CHANNEL | members]))
 
 
-def with_totals(energy: dict[str, object] | None = None, **members: object) -> bytes:
-    """A file whose figures are these."""
+def figures(energy: dict[str, object] | None = None, **members: object) -> dict[str, object]:
+    """The figures of a file, of which some are otherwise."""
     one = {"domain": "package-0", "source": "powercap", "kind": "measured", "energy_j": 2.0, "low_j": 1.0}
     one |= {"high_j": 3.0, "mean_power_w": 1.0, "gap_s": 0.0, "peak_power_w": None, "edges": 3}
     one |= {"in_total": True, "is_ambiguous": False}
     whole = {"total_j": 2.0, "low_j": 1.0, "high_j": 3.0, "kind": "measured", "channels": [one]}
     whole |= dict.fromkeys(("process_j", "process_low_j", "process_high_j"))
-    totals = {"arithmetic": ARITHMETIC, "energy": whole | (energy or {}), "remarks": []} | members
-    return closed([META_FRAME, THREE], footer=text_frame(FOOTER, as_json({"end_ns": 10_000, "totals": totals})))
+    return {"arithmetic": ARITHMETIC, "energy": whole | (energy or {}), "remarks": []} | members
+
+
+def with_totals(energy: dict[str, object] | None = None, **members: object) -> bytes:
+    """A file whose figures are these."""
+    footer = {"end_ns": 10_000, "totals": figures(energy, **members)}
+    return closed([META_FRAME, THREE], footer=text_frame(FOOTER, as_json(footer)))
+
+
+HOURLY = ("low_g_per_kwh", "mean_g_per_kwh", "high_g_per_kwh")
+
+
+def of_grid(
+    intensity: dict[str, object] | None = None,
+    hours: dict[str, object] | None = None,
+    meta: dict[str, object] | None = None,
+    by_hour: dict[str, object] | None = None,
+    alternatives: int = 1,
+) -> bytes:
+    """A run at a place with hourly values, a marginal figure, a device and water, of which some is otherwise."""
+    ends = {"low_g_per_kwh": 100, "intensity_g_per_kwh": 200, "high_g_per_kwh": 300}
+    grid = {"zone": "US-CISO", "name": "California", "year": 2022, "method": "average lifecycle production"} | ends
+    grid |= {"source": "somebody", "scope": "lifecycle", "flow": "production", "gas": "CO2e", "type": "average"}
+    typical = {"kind": "typical", "first_hour": 0, "low_g_per_kwh": [100] * 288, "mean_g_per_kwh": [200] * 288}
+    typical |= {"high_g_per_kwh": [300] * 288}
+    said = BEGINNING | {"id": "1", "started_at": "2026-06-30T23:00:00-08:00", "pue": 1.2, "pue_range": [1.1, 1.3]}
+    said |= {"intensity": grid | {"hours": typical | (hours or {})} | (intensity or {})}
+    said |= {"intensity_alternatives": [grid | {"type": "marginal", "hours": typical}, *[grid] * (alternatives - 1)]}
+    said |= {"wue_l_per_kwh": dict.fromkeys(("low", "best", "high"), 0.1), "place": {"zone": "aws:us-west-1"}}
+    device = {"embodied_kg": 1000, "lifetime_years": 4, "resource_share": 0.5}
+    said |= {"device": {name: dict.fromkeys(("low", "best", "high"), value) for name, value in device.items()}}
+    footer = {"end_ns": 10_000} | ({} if by_hour is None else {"totals": figures() | {"by_hour": by_hour}})
+    return closed([json_frame(META, said | (meta or {})), THREE], footer=text_frame(FOOTER, as_json(footer)))
 
 
 def with_rows(*changed: tuple[int, int, int]) -> bytes:
@@ -182,6 +213,7 @@ BAD: dict[str, Callable[[], bytes]] = {
     "index-of-another-type": lambda: with_rows((1, 1, EVENT), (1, 2, 65535)),
     "index-of-another-time": lambda: with_rows((1, 4, 7)),
     "index-of-another-channel": lambda: with_rows((1, 2, 1), (2, 2, 1)),
+    "index-of-channel-65535": lambda: with_rows((1, 2, 65535)),
     "index-of-another-channel-once": lambda: closed(
         frames := [META_FRAME, THREE, edges(channel=1, first_tick=9)], index_of(*honest(frames))
     ),
@@ -213,7 +245,21 @@ BAD: dict[str, Callable[[], bytes]] = {
     "totals-infinite": lambda: with_totals({"high_j": float("inf")}),
     "totals-below-zero": lambda: with_totals({"low_j": -1.0}),
     "totals-low-above-high": lambda: with_totals({"low_j": 3.0, "high_j": 1.0}),
+    "totals-of-arithmetic-1.0": lambda: with_totals({"total_j": None}, arithmetic=1.0),
     "totals-of-other-arithmetic": lambda: with_totals({"total_j": None}, arithmetic=ARITHMETIC + 1),
+    "totals-of-hours-that-overflow": lambda: of_grid(by_hour={"first_hour": 495_000, "energy_j": [1e300] * 999}),
+    "totals-of-hours-of-no-energy": lambda: of_grid(by_hour={"first_hour": 495_000, "energy_j": [5e-324, 0]}),
+    "hours-of-a-later-version": lambda: of_grid(hours={"quarters": [1]}),
+    "hours-fewer-than-a-year": lambda: of_grid(hours={"mean_g_per_kwh": [200] * 287}),
+    "hours-nan": lambda: of_grid(hours={"mean_g_per_kwh": [float("nan")] * 288}),
+    "hours-of-the-last-day": lambda: of_grid(meta={"started_at": "9999-12-31T23:59:59-23:59"}),
+    "hours-of-the-first-day": lambda: of_grid(meta={"started_at": "0001-01-01T00:00:00+23:59"}),
+    "hours-of-another-time": lambda: of_grid(hours={"kind": "actual", "first_hour": 70_000_000}),
+    "pue-outside-its-range": lambda: of_grid(meta={"pue": 1.5, "pue_range": [3, 1.2]}),
+    "place-a-terminal-obeys": lambda: of_grid(
+        dict.fromkeys(("zone", "name", "asked", "source", "method", "note"), "\x1b[2J\x9b\u202e\n\ud800")
+    ),
+    "zone-of-2025-digits": lambda: of_grid({"year": -(10**2025), "zone": "7" * 2025}),
     "run-ends-before-it-begins": lambda: cut_off(meta(start_ns=5), json_frame(FOOTER, {"end_ns": 4})),
     "rings-elsewhere": lambda: cut_off(meta(rings={"../../secret": [0]})),
     "json-deep": lambda: cut_off(text_frame(META, b"[" * 3000)),
@@ -286,6 +332,9 @@ LARGE: dict[str, Callable[[], bytes]] = {
     "payload-beyond-2-26-bytes": lambda: run_of(Frame(200, bytes((1 << 26) + 1), flags=IGNORABLE)),
     "notes-of-4-mb": lambda: cut_off(meta(notes=["word " * 800_000]), END_FRAME),
     "name-of-4-mb": lambda: cut_off(meta(name="x" * 4_000_000), END_FRAME),
+    "totals-of-hours-beyond-9999": lambda: of_grid(by_hour={"first_hour": 70_000_000, "energy_j": [0] * 400_000}),
+    "alternatives-10000": lambda: of_grid(alternatives=10_000),
+    "hours-300000": lambda: of_grid(hours=dict.fromkeys(HOURLY, [7] * 300_000) | {"kind": "actual"}),
     "nodes-2-16-in-a-chain": lambda: tree_of(1 << 16, 1 << 16),
     "nodes-2-14-in-chains-of-1024": lambda: tree_of(1 << 14, 1 << 10),
     "nodes-10000-flat": lambda: tree_of(10_000, 1),

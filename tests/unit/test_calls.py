@@ -103,7 +103,7 @@ def test_a_call_used_what_the_counters_say():
     truth = 10e-3 * 74
     assert (found["low_j"] <= truth).all() and (found["high_j"] >= truth).all()
     assert np.median(np.abs(found["energy_j"] / truth - 1)) < 0.05
-    one = [supply.timeline.between(int(found["start_ns"][3]), int(found["end_ns"][3])) for supply in run._supplies]
+    one = [supply.timeline.between(int(found["start_ns"][3]), int(found["end_ns"][3])) for supply in run.supplies]
     assert found["energy_j"][3] == pytest.approx(sum(r.best for r in one))
     assert found["low_j"][3] == pytest.approx(sum(r.low for r in one))
     assert found["high_j"][3] == pytest.approx(sum(r.high for r in one))
@@ -120,7 +120,7 @@ def test_bounds_are_those_of_the_timeline_everywhere(range_raw):
     data.edges[0] = np.concatenate([edges[4:100], edges[150:]])
     data.channels = [type(data.channels[0])(**(data.channels[0].to_dict() | {"range_raw": range_raw, "unit": 1e-6}))]
     run = Run(data)
-    (source,) = run._supplies
+    (source,) = run.supplies
     times = np.linspace(data.start_ns, data.end_ns, 61)
     # THEN any span has the bounds it has alone
     starts, ends = times[np.triu_indices(61, 1)[0]], times[np.triu_indices(61, 1)[1]]

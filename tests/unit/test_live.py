@@ -16,6 +16,7 @@ from pycarbon.intensity import lookup
 from pycarbon.interval import Range
 from pycarbon.live import HISTORY, Gauges
 from pycarbon.model import PowerCurve
+from pycarbon.rating import Rating
 from pycarbon.run import EDGE_DTYPE, MACHINE_CPU, Channel, Flag, RunData
 
 START_NS = 10**12
@@ -26,7 +27,7 @@ MODELLED = Channel(0, "package-0", "model", "modelled", "energy", Fraction(1), 0
 
 
 def gauges(channels, curves=(), start_ns=START_NS, interval_s=0.1):
-    return Gauges(channels, curves, THREADS, start_ns, interval_s, lookup("FRA"), 1.0)
+    return Gauges(channels, curves, THREADS, start_ns, interval_s, Rating(lookup("FRA")))
 
 
 def cpu_edges(busy, first_ns=START_NS - 1_000_000):

@@ -98,7 +98,7 @@ def test_hundreds_of_machines_are_not_hundreds_of_lines():
 
 
 KEYS = {
-    "": "schema span energy emissions regions outside machines runs notes",
+    "": "schema span energy emissions equivalents regions outside machines runs notes",
     "span": "started_at ended_at uncertainty_s duration_s low_s high_s any_s all_s",
     "energy": "total_j low_j high_j kind process_j process_low_j process_high_j channels",
     "emissions": "co2e_g low_g high_g place_known kind factors",
@@ -120,7 +120,7 @@ def test_json_has_every_key_and_no_nan(make):
         assert run["label"] in [label for machine in found["machines"] for label in machine["runs"]]
     assert found["schema"] == 1
     if make is no_energy:
-        assert found["energy"]["total_j"] is None and found["emissions"] is None
+        assert found["energy"]["total_j"] is None and found["emissions"] is None and found["equivalents"] == []
         assert found["span"]["uncertainty_s"] is None and found["machines"][0]["emissions"] is None
 
 

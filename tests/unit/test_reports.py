@@ -174,12 +174,17 @@ def test_colour_only_where_it_is_wanted(monkeypatch):
 
 
 KEYS = {
-    "": "schema run energy emissions regions outside notes",
+    "": "schema run energy emissions marginal_emissions footprint sci equivalents regions outside notes",
     "run": "id project name command started_at duration_s complete exit_status tags",
     "energy": "total_j low_j high_j kind process_j process_low_j process_high_j channels",
-    "emissions": "co2e_g low_g high_g intensity_g_per_kwh zone pue source year method place_known kind",
+    "emissions": "co2e_g low_g high_g intensity_g_per_kwh zone pue source year method place_known kind "
+    "low_g_per_kwh high_g_per_kwh low_pue high_pue hourly name scope flow gas type asked note pue_source place "
+    "alternatives",
+    "footprint": "total_g low_total_g high_total_g embodied_g low_embodied_g high_embodied_g water_l low_water_l "
+    "high_water_l device device_source wue_l_per_kwh wue_source",
 }
 CHANNEL_KEYS = "domain source kind energy_j low_j high_j mean_power_w peak_power_w edges gap_s in_total is_ambiguous"
+EQUIVALENT_KEYS = "id value low high unit text source year"
 
 REGION_KEYS = (
     "label calls time_s energy_j low_j high_j energy_per_call_j low_per_call_j high_per_call_j co2e_g kind method "
@@ -232,14 +237,42 @@ def test_json_says_what_is_known():
     assert found["emissions"]["zone"] == "FRA" and found["emissions"]["pue"] == 1.2
 
 
+def test_json_compares_with_daily_life():
+    # GIVEN 250 J, known within an interval
+    found = as_json(measured)
+    by_id = {each["id"]: each for each in found["equivalents"]}
+    assert set(by_id["car"]) == set(EQUIVALENT_KEYS.split())
+    # THEN each comparison has the value and an interval as wide as both the amount's and its own
+    energy, television = found["energy"], by_id["television"]
+    assert television["value"] == pytest.approx(energy["total_j"] / 100) and television["unit"] == "s"
+    assert television["low"] == pytest.approx(energy["low_j"] / 168, rel=0.01)
+    assert television["high"] == pytest.approx(energy["high_j"] / 30.6, rel=0.01)
+    for each in by_id.values():
+        assert 0 < each["low"] < each["value"] < each["high"] and each["source"] and 2000 < each["year"] < 2100
+    # THEN the line for people has the same words
+    assert by_id["car"]["text"] in TextReport(Style(200)).render(Run(measured()))
+
+
 def test_json_of_a_run_without_energy_says_null():
     found = as_json(no_energy)
-    assert found["energy"]["total_j"] is None and found["emissions"] is None
+    assert found["energy"]["total_j"] is None and found["emissions"] is None and found["equivalents"] == []
 
 
 def test_emissions_of_a_run_without_energy_are_nan_and_do_not_fail_the_program():
     emissions = Run(no_energy()).emissions
     assert all(math.isnan(grams) for grams in (emissions.co2e_g, emissions.low_g, emissions.high_g))
+
+
+def test_a_run_that_outlives_its_device_is_reported_without_it():
+    # GIVEN a run that took longer than somebody said that its device would live
+    data = measured()
+    lives = {"embodied_kg": 1000, "lifetime_years": 1e-9, "resource_share": 1}
+    data.meta["device"] = {name: dict.fromkeys(("low", "best", "high"), value) for name, value in lives.items()}
+    # WHEN it is reported THEN its energy and grams are there, and a note says what is not
+    values = json.loads(JsonReport().render(Run(data)))
+    assert values["footprint"] is None and values["emissions"]["co2e_g"] > 0
+    assert any("longer than the device's lifetime" in note for note in values["notes"])
+    assert "Energy" in TextReport().render(Run(data))
 
 
 def test_a_modelled_run_follows_its_curves():

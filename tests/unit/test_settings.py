@@ -15,6 +15,8 @@ from pycarbon.errors import PyCarbonError
 from pycarbon.settings import MAX_RATE_HZ, MIN_RATE_HZ, default_data_dir, resolve, user_config_path
 
 NAMES = ("project", "zone", "rate_hz", "cpu_budget_percent", "priority", "keep_marks", "sync_s", "pue", "data_dir")
+OF_CARBON = ("scope", "factors", "service", "locate")
+OF_FOOTPRINT = ("embodied", "lifetime_years", "embodied_share", "wue_l_per_kwh")
 
 
 class Place:
@@ -39,9 +41,16 @@ def place(tmp_path):
 
 def test_without_any_layer_the_defaults_hold(place):
     found, complaints = place.resolve()
-    assert (found.project, found.zone, found.rate_hz, found.pue) == ("default", None, None, 1.0)
+    assert (found.project, found.zone, found.rate_hz, found.pue) == ("default", None, None, None)
+    assert (found.scope, found.factors, found.service, found.locate) == ("lifecycle", None, None, "firmware")
     assert found.data_dir == Path(place.environ["HOME"]) / ".local/share/pycarbon"
-    assert found.layers == dict.fromkeys(NAMES, "default") and complaints == []
+    assert (found.embodied, found.lifetime_years, found.embodied_share, found.wue_l_per_kwh) == (
+        None,
+        4.0,
+        1.0,
+        None,
+    )
+    assert found.layers == dict.fromkeys(NAMES + OF_CARBON + OF_FOOTPRINT, "default") and complaints == []
 
 
 def test_the_first_layer_that_says_something_wins(place):
@@ -68,26 +77,41 @@ def _project(place, **arguments):
 
 def test_every_name_can_be_set_everywhere(place):
     # GIVEN each name set in another layer
-    place.config.write_text('zone = " FRA "\npue = 1.5\n')
-    place.pyproject.write_text("[tool]\npycarbon = { rate_hz = 50 }\n")
+    place.config.write_text('zone = " FRA "\npue = 1.5\nlifetime_years = 6\n')
+    place.pyproject.write_text("[tool]\npycarbon = { rate_hz = 50, embodied = 0, wue_l_per_kwh = 1.8 }\n")
     place.environ |= {"PYCARBON_DATA_DIR": "~/runs", "PYCARBON_PUE": "1.2", "PYCARBON_CPU_BUDGET_PERCENT": "0"}
     place.environ |= {"PYCARBON_PRIORITY": "realtime", "PYCARBON_KEEP_MARKS": "7", "PYCARBON_SYNC_S": "5"}
+    place.environ |= {"PYCARBON_EMBODIED_SHARE": "0.25", "PYCARBON_SCOPE": "direct", "PYCARBON_LOCATE": "off"}
+    place.environ |= {"PYCARBON_FACTORS": "~/own.csv", "PYCARBON_SERVICE": "uk"}
     # WHEN they are put together THEN all of them count
     found, complaints = place.resolve(project=" p ")
     assert (found.project, found.zone, found.rate_hz, found.pue) == ("p", "FRA", 50.0, 1.2)
     assert found.data_dir == Path("~/runs").expanduser()
     assert (found.cpu_budget_percent, found.priority) == (0.0, "realtime")
     assert (found.keep_marks, found.sync_s) == (7, 5.0)
+    assert (found.scope, found.service, found.locate) == ("direct", "uk", "off")
+    assert found.factors == Path("~/own.csv").expanduser()
+    assert (found.embodied, found.lifetime_years, found.embodied_share, found.wue_l_per_kwh) == (
+        0.0,
+        6.0,
+        0.25,
+        1.8,
+    )
     assert found.layers == {
         "project": "argument",
         "zone": str(place.config),
         "rate_hz": str(place.pyproject),
         "pue": "environment",
+        "embodied": str(place.pyproject),
+        "lifetime_years": str(place.config),
+        "embodied_share": "environment",
+        "wue_l_per_kwh": str(place.pyproject),
         "data_dir": "environment",
         "cpu_budget_percent": "environment",
         "priority": "environment",
         "keep_marks": "environment",
         "sync_s": "environment",
+        **dict.fromkeys(OF_CARBON, "environment"),
     }
     assert complaints == []
 
@@ -103,7 +127,19 @@ def test_every_name_can_be_set_everywhere(place):
         ("cpu_budget_percent", "-1", "between 0 and 100"),
         ("cpu_budget_percent", "much", "a number"),
         ("priority", "high", "one of normal, nice, realtime"),
-        ("pue", "0.9", "between 1 and 10"),
+        ("pue", "0.9", "a number from 1 to 10, or data-centre"),
+        ("pue", "nan", "a number from 1 to 10"),
+        ("pue", "datacentre", "a number from 1 to 10"),
+        ("scope", "Direct", "one of lifecycle, direct"),
+        ("locate", "always", "one of off, firmware, cloud, address"),
+        ("embodied", "-1", "number of kg from 0 to 1000000"),
+        ("embodied", "much", "a number of kg"),
+        ("lifetime_years", "0", "between 0.1 and 50"),
+        ("lifetime_years", "inf", "between 0.1 and 50"),
+        ("embodied_share", "0", "more than 0"),
+        ("embodied_share", "1.01", "between 0 and 1"),
+        ("wue_l_per_kwh", "101", "between 0 and 100"),
+        ("wue_l_per_kwh", "nan", "between 0 and 100"),
         ("project", "   ", "not empty"),
         ("data_dir", "~no-such-user-anywhere/x", "home"),
     ],
@@ -115,6 +151,12 @@ def test_a_bad_value_falls_to_the_next_layer(place, name, text, why):
         "cpu_budget_percent": 1.0,
         "priority": "nice",
         "pue": 2.0,
+        "scope": "direct",
+        "locate": "off",
+        "embodied": 1500.0,
+        "lifetime_years": 5.0,
+        "embodied_share": 0.5,
+        "wue_l_per_kwh": 1.5,
         "project": "good",
         "data_dir": "/good",
     }[name]
@@ -200,6 +242,13 @@ def test_an_argument_that_is_no_good_is_refused(place, arguments, why):
     with pytest.raises(PyCarbonError, match=why) as caught:
         place.resolve(**arguments)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("spelled", ["data-centre", "Data-Centre", " data-center "])
+def test_a_building_of_which_nothing_is_known_has_a_word(place, spelled):
+    place.config.write_text(f"pue = {spelled!r}\n")
+    found, complaints = place.resolve()
+    assert (found.pue, found.layers["pue"], complaints) == ("data-centre", str(place.config), [])
 
 
 @settings(deadline=None)
