@@ -17,6 +17,9 @@ COMMANDS = {
     "merge": "put runs of several machines into one report, on a common clock",
     "export": "write a recorded run for other tools: Parquet, CSV, JSON, Perfetto and Chrome traces",
     "repair": "make a whole run file of one that was damaged or cut off",
+    "intensity": "say what a kilowatt-hour emits somewhere, and where the figure is from",
+    "zones": "list the places whose electricity is known, and what they are called",
+    "advise": "say where and when a recorded run would emit less, and what in it was waste",
     "top": "show what each domain draws now, live",
     "doctor": "say what can be measured here, and what to type for what cannot",
 }
