@@ -1,7 +1,7 @@
 """Builds pycarbon/tables/hours.csv: the usual day of each month in eight US balancing areas, hour by hour.
 
 The raw files hold every hour of 2022 with its generation by fuel and the lifecycle mean of that
-mix. The direct mean is computed from the same mix.
+mix. The direct mean is computed from the same mix. EIA names an hour by its end, and so do the files.
 """
 
 from __future__ import annotations
@@ -25,6 +25,9 @@ from intensity.registry import BuildError
 AREAS = ("AZPS", "BPAT", "CISO", "ERCO", "MISO", "NYIS", "PJM", "SOCO")
 YEAR = 2022
 HOURS = 8760
+ONE_HOUR = timedelta(hours=1)
+# Read as ends, all solar plants run from sunrise to sunset, but PJM's an hour too early.
+NAMED_BY_START = ("PJM",)
 COLUMNS = {
     "COL": "coal", "OIL": "oil", "NG": "gas", "OTH": "other", "SUN": "solar", "WAT": "hydro", "NUC": "nuclear",
     "WND": "wind",
@@ -156,13 +159,14 @@ def read_area(name: str, file: Path, path: str) -> Area:
     left_out: dict[str, int] = defaultdict(int)
     first = datetime(YEAR, 1, 1, tzinfo=timezone.utc)
     for index, row in enumerate(rows):
-        start = datetime.fromisoformat(row["timestamp"])
+        named = datetime.fromisoformat(row["timestamp"])
         where = f"{path}: {row['timestamp']}"
-        if start != first + timedelta(hours=index):
-            raise BuildError(f"{where}: expected {first + timedelta(hours=index)}")
+        if named != first + index * ONE_HOUR:
+            raise BuildError(f"{where}: expected {first + index * ONE_HOUR}")
         if any(not row[column] for column in (*COLUMNS, PUBLISHED)):
             left_out["not reported"] += 1
             continue
+        start = named if name in NAMED_BY_START else named - ONE_HOUR
         hour = Hour(start, {column: float(row[column]) for column in COLUMNS}, float(row[PUBLISHED]))
         if min(hour.mwh.values()) < 0 or not hour.total_mwh > 0:
             left_out["negative or no generation"] += 1

@@ -1,5 +1,6 @@
 """Hours of balancing areas are their mix times its factors, slips are left out, broken cloud rows are named."""
 
+import cmath
 import csv
 import math
 from datetime import datetime, timezone
@@ -83,6 +84,18 @@ def test_the_slips_that_are_known_are_left_out_and_winter_storms_are_not(areas):
 
 @needs_sources
 @pytest.mark.parametrize(
+    ("name", "longitude"),
+    [("BPAT", -121.0), ("CISO", -117.5), ("ERCO", -101.0), ("MISO", -88.5), ("PJM", -77.5), ("SOCO", -83.8)],
+)
+def test_solar_plants_make_most_when_the_sun_is_highest(areas, name, longitude):
+    """GIVEN about where an area's solar plants are, THEN an hour that is named by its other end would show."""
+    turns = [(cmath.rect(1, (hour.start.hour + 0.5) * math.tau / 24), hour.mwh["SUN"]) for hour in areas[name].hours]
+    middle_h = cmath.phase(sum(turn * mwh for turn, mwh in turns)) * 24 / math.tau % 24
+    assert middle_h == pytest.approx(12 - longitude / 15, abs=0.4)
+
+
+@needs_sources
+@pytest.mark.parametrize(
     ("change", "named"),
     [
         (lambda i, cells: i == 5 and cells.update(avg_CI="0.2"), r"05:00:00\+00:00: avg_CI is 0\.2, its mix gives"),
@@ -137,7 +150,7 @@ def test_every_area_has_every_month_and_hour_in_both_scopes():
             assert float(by_key[zone, scope, month, "p10"][f"h{hour:02d}"]) <= cell or statistic != "p90"
 
 
-def test_california_is_cleanest_at_its_own_noon():
+def test_california_is_cleanest_in_its_own_day():
     # Noon in California is 19 or 20 o'clock in UTC: hours are UTC.
     june = next(row for row in table() if (row["zone"], row["scope"], row["month"]) == ("US-CISO", "lifecycle", "6"))
     hours = [float(june[f"h{hour:02d}"]) for hour in range(24)]
