@@ -83,7 +83,7 @@ def run(options: argparse.Namespace) -> None:
         ahead = asking.forecast(rating, options.service, at, options.hours)
     if options.service is not None:
         rating = asking.rate(rating, options.service, at, at + timedelta(seconds=1))
-    found = _found(rating, at) | {"hours": _hours(ahead, at, options.hours or 0)}
+    found = _found(rating, at) | _hours(ahead, at, options.hours or 0)
     style = style_for(sys.stdout)
     lines = (_wrapped(line, style.width) for line in _lines(rating, found, options))
     print(style.fit(json.dumps(found, indent=1) if options.json else "\n".join(lines)))
@@ -95,7 +95,7 @@ def _wrapped(line: str, width: int) -> str:
     return textwrap.fill(line.strip(), width, initial_indent=margin, subsequent_indent=f"{margin}    ")
 
 
-def _hours(ahead: Intensity, at: datetime, count: int) -> list[dict[str, Any]]:
+def _hours(ahead: Intensity, at: datetime, count: int) -> dict[str, Any]:
     from pycarbon.errors import IntensityError
     from pycarbon.hours import hour_of, start_of
 
@@ -108,7 +108,7 @@ def _hours(ahead: Intensity, at: datetime, count: int) -> list[dict[str, Any]]:
         values = None if ahead.hours is None else ahead.hours.at(hour)
         if values is not None:
             found.append({"start": start_of(hour).isoformat(), **dict(zip(ENDS, values, strict=True))})
-    return found
+    return {"hours_method": ahead.method if found else None, "hours": found}
 
 
 def _found(rating: Rating, at: datetime) -> dict[str, Any]:
@@ -153,6 +153,7 @@ def _lines(rating: Rating, found: dict[str, Any], options: argparse.Namespace) -
         if other.type == "marginal":
             yield f"  beside it, never instead: {_line(other)}"
     if found["hours"]:
+        yield f"  hour by hour, {found['hours_method']}:"
         best = min(found["hours"], key=lambda hour: float(hour["intensity_g_per_kwh"]))
         for hour in found["hours"]:
             value, between = _figure(hour)

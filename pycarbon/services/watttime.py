@@ -28,7 +28,7 @@ from pycarbon.services.client import Client, Service, Values
 from pycarbon.services.reading import Question, Reading, Unusable
 
 SERVICE = Service("watttime", "WattTime", "https://api.watttime.org", interval_s=0.2)
-TYPES = ("average", "marginal")
+TYPES = ("marginal", "average")
 SCOPES = ("direct",)
 
 USERS = ("WATTTIME_USER", "PYCARBON_WATTTIME_USER")

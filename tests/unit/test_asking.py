@@ -95,6 +95,22 @@ def test_a_marginal_is_kept_apart_and_never_taken(httpserver, watttime):
     assert (again.intensity, again.others[0], notes) == (CALIFORNIA.intensity, its, [])
 
 
+def test_watttime_is_asked_for_marginal_rates_all_that_a_free_account_gets(httpserver, tmp_path, monkeypatch):
+    # GIVEN WattTime as a command asks it: at its address, with the keys of the environment
+    for name, value in {**WATTTIME, "PYCARBON_WATTTIME_ENDPOINT": httpserver.url_for("")}.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    past = 9 - 700 * 24
+    told = marginal_rates(values=[(past + number / 12, 1000.0) for number in range(12)])
+    httpserver.expect_request("/login").respond_with_json({"token": TOKEN})
+    httpserver.expect_request("/v3/historical").respond_with_json(told)
+    # WHEN nobody says which type is wanted
+    rated = asking.rate(CALIFORNIA, "watttime:CAISO_NORTH", at(past), at(past + 0.5))
+    # THEN it is the marginal one, beside the average
+    assert httpserver.log[-1][0].args["signal_type"] == "co2_moer"
+    assert rated.others[0].type == "marginal" and rated.intensity == CALIFORNIA.intensity
+
+
 HTML = "<!doctype html><title>Log in</title>"
 FAULTS = {
     "401": (lambda e: e.respond_with_json({"error": "no"}, status=401), "does not accept ELECTRICITYMAPS_TOKEN"),

@@ -329,6 +329,13 @@ def test_the_command_says_what_is_taken_and_what_not(capsys):
     assert found["pue_range"][0] <= found["pue"] <= found["pue_range"][1] and found["pue_source"]
 
 
+def test_the_command_lists_hours_and_says_by_which_method(capsys):
+    found = told(capsys, "US-CISO", "--at", "2028-02-29T23:30", "--hours", "2")
+    assert [hour["start"] for hour in found["hours"]] == ["2028-02-29T23:00:00+00:00", "2028-03-01T00:00:00+00:00"]
+    assert found["hours_method"] == "average lifecycle production"
+    assert told(capsys, "FRA")["hours_method"] is None
+
+
 def test_the_command_tells_people_what_was_not_taken(capsys):
     assert main(["intensity", "AU-TAS", "--all"]) == 0
     lines = capsys.readouterr().out.splitlines()
