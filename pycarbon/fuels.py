@@ -17,7 +17,10 @@ TABLE = Path(__file__).parent / "tables" / "fuels.csv"
 
 @dataclass(frozen=True, slots=True)
 class Fuel:
-    """A fuel with its factors in g CO2e per kWh generated; low and high bound a fleet's lifecycle factor."""
+    """A fuel with its factors in g CO2e per kWh generated, the direct one of CO2 alone.
+
+    Low and high bound a fleet's lifecycle factor.
+    """
 
     fuel: str
     lifecycle_g_per_kwh: float
@@ -29,7 +32,7 @@ class Fuel:
 
 @dataclass(frozen=True, slots=True)
 class Mixture:
-    """What a mix comes to: g CO2e per kWh, and low and high where the factors have a range."""
+    """What a mix comes to, in g per kWh of what its factors count; low and high where these have a range."""
 
     g_per_kwh: float
     low_g_per_kwh: float | None

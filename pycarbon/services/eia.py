@@ -139,6 +139,7 @@ def _read(answer: Any, area: str, scope: str) -> list[Reading]:
                 high_g_per_kwh=mixture.high_g_per_kwh,
                 scope=scope,
                 flow="production",
+                gas="CO2e" if scope == "lifecycle" else "CO2",  # the direct factors count no methane
                 zone=area,
                 source=_SOURCE,
                 estimated=any(code not in _FUELS and value > 0 for code, value in hour.items()),

@@ -63,7 +63,7 @@ def test_direct_is_what_the_stacks_emit(httpserver, tells):
     tells({at(8): MIX})
     [hour] = ask(httpserver, "eia", "US-CISO", at(7), at(8), scope="direct")
     assert hour.g_per_kwh == pytest.approx(0.1 * 760 + 0.3 * 370)
-    assert hour.scope == "direct" and hour.low_g_per_kwh is None
+    assert (hour.scope, hour.gas) == ("direct", "CO2") and hour.low_g_per_kwh is None
 
 
 def test_what_is_kept_is_kept_by_scope(httpserver, tmp_path):
