@@ -63,7 +63,8 @@ def fetch(client: Client, question: Question) -> Sequence[Reading]:
         if question.zone in _REGIONS:
             path = f"/regional{path}/regionid/{_REGIONS[question.zone]}"
         told = client.readings(
-            path,
+            # A fragment is not sent, but is part of what the cache knows an answer by.
+            f"{path}#forecast" if question.forecast else path,
             {},
             lambda answer: _read(answer, question, now),
             keep="forecast" if question.forecast else "live" if end > now - _ACTUAL_AFTER else "history",

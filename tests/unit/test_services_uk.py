@@ -62,6 +62,15 @@ def test_a_forecast(httpserver, ask):
     ]
 
 
+def test_a_forecast_that_is_kept_is_no_answer_about_the_past(httpserver, ask):
+    """GIVEN a half hour whose forecast is in the cache, WHEN the past is asked for, THEN it is the actual value."""
+    answer = {"data": [period(9, 250, 240)]}
+    httpserver.expect_request("/intensity/2026-03-10T09:00Z/2026-03-10T09:30Z").respond_with_json(answer)
+    found = [ask(at(9), at(9.5), forecast=forecast)[0] for forecast in (True, False, True)]
+    assert [(reading.g_per_kwh, reading.forecast) for reading in found] == [(250, True), (240, False), (250, True)]
+    assert len(httpserver.log) == 2
+
+
 def test_a_region(httpserver, ask):
     answer = {
         "data": {"regionid": 13, "dnoregion": "UKPN London", "shortname": "London", "data": [period(9, 160, None)]}
