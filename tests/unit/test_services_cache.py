@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
+from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import replace
 from datetime import timedelta
 
@@ -117,6 +119,21 @@ def test_turns_are_an_interval_apart(tmp_path):
     assert [wait_s(tmp_path, "test", 2.0, NOW) for _ in range(3)] == [0, 2, 4]
     assert wait_s(tmp_path, "test", 2.0, NOW + timedelta(seconds=60)) == 0
     assert wait_s(tmp_path, "other", 2.0, NOW) == 0
+
+
+def test_a_turn_that_somebody_is_just_taking_is_waited_for(tmp_path):
+    # GIVEN a program that is noting its turn
+    with (tmp_path / "test.turn").open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        # WHEN another one asks for its own meanwhile
+        with ThreadPoolExecutor(1) as pool:
+            turn = pool.submit(wait_s, tmp_path, "test", 2.0, NOW)
+            wait([turn], timeout=0.1)
+            file.write(repr(NOW.timestamp() + 2))
+            file.flush()
+            fcntl.flock(file, fcntl.LOCK_UN)
+            # THEN that is behind it
+            assert turn.result() == 2
 
 
 @pytest.mark.parametrize("text", ["", "later", "nan", "inf", "1e999", "é"])
