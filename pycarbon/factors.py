@@ -47,12 +47,13 @@ def read(path: Path) -> dict[str, tuple[Row, ...]]:
         found: dict[str, dict[Row, None]] = {}
         keys: set[tuple[object, ...]] = set()
         names: dict[str, str] = {}
-        for number, cells in enumerate(rows, 2):
-            row = _row(f"{path}, line {number}", cells, path.name)
+        for cells in rows:
+            where = f"{path}, line {rows.line_num}"
+            row = _row(where, cells, path.name)
             row = row._replace(zone=names.setdefault(row.zone.casefold(), row.zone))
             key = row[:5]
             if key in keys:
-                raise IntensityError(f"{path}, line {number}: a second figure for {row.zone} {row.year}; keep one")
+                raise IntensityError(f"{where}: a second figure for {row.zone} {row.year}; keep one")
             keys.add(key)
             found.setdefault(row.zone, {})[row] = None
     except OSError as error:

@@ -58,6 +58,8 @@ def test_a_spreadsheets_mark_and_spaces_do_no_harm(write):
         (HEADER + "FRA,2025,forty,30,50,x\n", "line 2: intensity_g_per_kwh is 'forty'"),
         (HEADER + "FRA,25,41,30,50,x\n", "line 2: '25' is no year"),
         (HEADER + ",2025,41,30,50,x\n", "line 2: the zone must be a name"),
+        (HEADER + "\nFRA,2025,41,30,50,x\n\n\n,2025,41,30,50,x\n", "line 6: the zone must be a name"),
+        (HEADER + 'FRA,2025,41,30,50,"x\ny"\n,2025,41,30,50,x\n', "line 4: the zone must be a name"),
         (HEADER + "unknown,2025,41,30,50,x\n", "line 2: the zone must be a name"),
         (HEADER + "FRA,2025\n", "line 2: it has not as many cells"),
         (HEADER + "FRA,2025,41,30,50,x,y\n", "line 2: it has not as many cells"),
