@@ -274,9 +274,10 @@ def _from_files(
     if _is_file(user_file):
         found.append((str(user_file), _read_toml(user_file, complaints)))
     for where, table in found:
-        if isinstance(table.get("factors"), str) and table["factors"].strip():
+        factors = table.get("factors")
+        if isinstance(factors, str) and factors.strip() and not factors.strip().startswith("~"):
             # a file beside the one that names it, wherever somebody works below that
-            table["factors"] = str(Path(where).parent / Path(table["factors"].strip()).expanduser())
+            table["factors"] = str(Path(where).parent / factors.strip())
         complaints += [
             f"{name!r} in {where} is not a setting; there are {', '.join(_CONVERT)}"
             for name in table

@@ -116,6 +116,17 @@ def test_every_name_can_be_set_everywhere(place):
     assert complaints == []
 
 
+def test_a_file_of_factors_lies_beside_the_settings_or_at_somebodys_home(place):
+    home = Path("~").expanduser()
+    for name, meant in (("own.csv", place.pyproject.parent / "own.csv"), ("~/own.csv", home / "own.csv")):
+        place.pyproject.write_text(f'[tool.pycarbon]\nfactors = " {name} "\n')
+        assert place.resolve()[0].factors == meant
+    # GIVEN the home of nobody THEN that alone is no good, and one line says so
+    place.pyproject.write_text('[tool.pycarbon]\nfactors = "~no-such-user-anywhere/own.csv"\nzone = "FRA"\n')
+    found, [complaint] = place.resolve()
+    assert (found.factors, found.zone) == (None, "FRA") and "factors" in complaint and "home" in complaint
+
+
 @pytest.mark.parametrize(
     "name, text, why",
     [
