@@ -11,7 +11,7 @@ import json
 import os
 import tempfile
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -20,14 +20,6 @@ from pycarbon.place import Place
 
 FORGOTTEN_AFTER_S = 3600.0
 """That no zone was found: metadata may be switched on. What was found stays true as long as the machine runs."""
-
-
-def folder(environ: Mapping[str, str]) -> Path | None:
-    """Where pycarbon keeps what it can find out again; None where the user has no folder for that."""
-    for base in (Path(environ.get("XDG_CACHE_HOME", "")), Path(environ.get("HOME", "")) / ".cache"):
-        if base.is_absolute():
-            return base / "pycarbon"
-    return None
 
 
 def remembered(

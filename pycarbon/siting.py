@@ -150,6 +150,7 @@ def located(how: str, root: Path, boot: str | None, lines: list[str]) -> Place |
     if how == "off":
         return None
     from pycarbon import place, place_memory
+    from pycarbon.services import cache
 
     if how == "firmware" and place.from_firmware(root) is None:
         return None  # nobody is asked then, so there is nothing worth remembering
@@ -158,7 +159,7 @@ def located(how: str, root: Path, boot: str | None, lines: list[str]) -> Place |
         how,
         boot,
         lines,
-        folder=place_memory.folder(os.environ),
+        folder=cache.home(os.environ),
     )
     if how == "address" and (found is None or found.zone is None):
         try:

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pycarbon.place import Place
-from pycarbon.place_memory import FORGOTTEN_AFTER_S, folder, remembered
+from pycarbon.place_memory import FORGOTTEN_AFTER_S, remembered
 
 VIRGINIA = Place("aws:us-east-1", "cloud metadata", "aws", "m5.large", "us-east-1a")
 SOMEWHERE = Place(None, "firmware", "aws")
@@ -138,9 +138,3 @@ def test_where_nothing_can_be_kept_the_machine_is_asked_each_time(tmp_path, bloc
     assert machine.where()[0] == machine.where()[0] == VIRGINIA and machine.asked == 2
     # THEN nothing is left lying about
     assert blocked == "a file" or [file.name for file in here.iterdir()] == ["place.json"]
-
-
-def test_the_folder_follows_xdg():
-    assert folder({"XDG_CACHE_HOME": "/c", "HOME": "/h"}) == Path("/c/pycarbon")
-    assert folder({"HOME": "/h"}) == Path("/h/.cache/pycarbon")
-    assert folder({}) is folder({"HOME": "", "XDG_CACHE_HOME": "here"}) is None

@@ -112,7 +112,7 @@ def test_how_long_an_answer_is_good(kind, start, end, estimated, hours):
 def test_where_the_cache_lies():
     assert str(home({"XDG_CACHE_HOME": "/c", "HOME": "/h"})) == "/c/pycarbon"
     assert str(home({"XDG_CACHE_HOME": "relative", "HOME": "/h"})) == "/h/.cache/pycarbon"
-    assert home({}) is None
+    assert home({}) is home({"HOME": "", "XDG_CACHE_HOME": "here"}) is None
 
 
 def test_turns_are_an_interval_apart(tmp_path):
