@@ -28,15 +28,8 @@ SERVERS_FROM = "Cloud Carbon Footprint coefficients, 2026"
 UNKNOWN_PUE_SOURCE = "mean of data centres, Uptime Institute survey 2024; range from large clouds to old server rooms"
 
 
-def site(
-    chosen: Settings,
-    *,
-    root: Path = Path("/"),
-    boot: str | None = None,
-    year: int | None = None,
-    at: datetime | None = None,
-) -> tuple[Rating, list[str]]:
-    """The rating for energy used here at `at` (by default now), and a line for each thing that was no good.
+def site(chosen: Settings, *, root: Path = Path("/"), boot: str | None = None) -> tuple[Rating, list[str]]:
+    """The rating for energy used here and now, and a line for each thing that was no good.
 
     What a cloud's metadata said is kept until the machine is started again, where `boot` says which start this is.
     Never raises for what was set or found: a zone that is not known counts as an unknown place, a broken file of
@@ -49,10 +42,10 @@ def site(
         place = located(chosen.locate, root, boot, lines)
         zone = None if place is None else place.zone
     try:
-        choice = choose(zone, Method(chosen.scope), year=year, at=at, own=own)
+        choice = choose(zone, Method(chosen.scope), own=own)
     except IntensityError as error:
         lines.append(f"{error}; the run counts as being at an unknown place")
-        choice = choose(None, Method(chosen.scope), at=at)
+        choice = choose(None, Method(chosen.scope))
         zone = None
     pue, source = pue_of(chosen.pue, zone, in_data_centre=place is not None and bool(place.provider))
     device, device_source, complaint = device_of(chosen.embodied, chosen.lifetime_years, chosen.embodied_share)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, replace
-from datetime import datetime, timezone
 from pathlib import Path
 
 import pytest
@@ -42,7 +41,7 @@ def site(tmp_path, cache):
     def site(root: Path = tmp_path / "no-firmware", boot: str | None = None, **arguments):
         chosen, complaints = resolve(arguments, environ={"HOME": "/nowhere"}, folder=Path("/nowhere"))
         assert not complaints
-        rating, lines = siting.site(chosen, root=root, boot=boot, at=datetime(2026, 7, 1, tzinfo=timezone.utc))
+        rating, lines = siting.site(chosen, root=root, boot=boot)
         assert all(line.isprintable() for line in lines)
         return rating, lines
 
@@ -63,7 +62,7 @@ def test_without_a_word_it_is_nowhere_known_and_wide(site):
 @pytest.mark.parametrize("scope", ["lifecycle", "direct"])
 def test_a_zone_that_was_set_is_taken_by_the_scope_that_was_set(site, scope):
     rating, lines = site(zone="france", scope=scope)
-    choice = choose("FRA", Method(scope), at=datetime(2026, 7, 1, tzinfo=timezone.utc))
+    choice = choose("FRA", Method(scope))
     assert (rating.intensity, rating.others, lines) == (choice.taken, choice.others, [])
 
 
