@@ -7,6 +7,7 @@ this machine is, and a proxy would answer for its own.
 
 from __future__ import annotations
 
+import errno
 import io
 import time
 from collections.abc import Mapping
@@ -60,7 +61,7 @@ def fetch(
 ) -> Answer:
     """Ask once; `deadline_s` is on `time.monotonic`, `connect_s` bounds the time to reach one address.
 
-    With `numeric` the host must be an address, since nothing bounds how long the resolver looks for a name.
+    With `numeric` the host must be an address; else its name is looked up, within the deadline too.
     Raises IntensityError, whose text says only what went wrong (`no answer in time`), for all but a good answer.
     """
     import http.client
@@ -116,7 +117,7 @@ def _connect(host: str, port: int, deadline_s: float, connect_s: float | None, n
     """A socket to the first of the host's addresses that can be reached; each has its share of the time."""
     import socket
 
-    found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_NUMERICHOST if numeric else 0)
+    found = _addresses(host, port, deadline_s, numeric)
     reason = OSError()
     for tried, (family, kind, protocol, _, address) in enumerate(found):
         share_s = _left_s(deadline_s) / (len(found) - tried)
@@ -134,6 +135,35 @@ def _connect(host: str, port: int, deadline_s: float, connect_s: float | None, n
         else:
             return connected
     raise reason
+
+
+def _addresses(host: str, port: int, deadline_s: float, numeric: bool) -> list[Any]:
+    """What getaddrinfo finds. No timeout ends its waiting for a name server: a thread waits, and is left behind."""
+    import socket
+    from threading import Thread
+
+    if numeric:
+        return socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_NUMERICHOST)
+    found: list[Any] = []
+
+    def look_up() -> None:
+        try:
+            found.append(socket.getaddrinfo(host, port, type=socket.SOCK_STREAM))
+        except Exception as error:  # for whoever waits, if anybody still does
+            found.append(error)
+
+    left_s = _left_s(deadline_s)
+    thread = Thread(target=look_up, name="pycarbon looks up a name", daemon=True)
+    try:
+        thread.start()
+    except RuntimeError as error:  # no more threads for this process
+        raise OSError(errno.EAGAIN, "no thread could be started to look its name up") from error
+    thread.join(left_s)
+    if not found:
+        raise TimeoutError
+    if isinstance(found[0], Exception):
+        raise found[0]
+    return list(found[0])
 
 
 def _secured(plain: socket, host: str, deadline_s: float) -> socket:

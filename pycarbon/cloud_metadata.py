@@ -19,7 +19,7 @@ from pycarbon.errors import IntensityError
 CONNECT_S = 0.3
 """How long reaching the service may take: it is on this very host, or not there."""
 
-# By its address, not as metadata.google.internal: nothing bounds how long a resolver looks for a name.
+# By its address, not as metadata.google.internal: no name server is asked for it, nor needs to be there.
 ENDPOINTS: Mapping[str, str] = MappingProxyType(dict.fromkeys(("aws", "azure", "gcp"), "http://169.254.169.254"))
 
 _AZURE_VERSION = "2021-02-01"

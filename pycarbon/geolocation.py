@@ -36,7 +36,7 @@ class Location:
 
 
 def locate(endpoint: str = ENDPOINT, timeout_s: float = 3.0) -> Location:
-    """Ask the service; proxies are not used. Looking up its name may take as long as this machine's resolver likes.
+    """Ask the service, for `timeout_s` seconds at most; proxies are not used.
 
     The answer must be JSON with the country in `country_code` or `country`; the subdivision is looked for in
     `region_code` and `region`, so that ipapi.co and ipinfo.io can be asked as well. Raises IntensityError, in one

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import shutil
+import socket
 import ssl
 import subprocess
+import threading
 import time
 
 import local_server
@@ -95,6 +97,18 @@ def test_a_name_is_not_looked_up_where_an_address_is_due():
         with pytest.raises(IntensityError, match="localhost is not known"):
             asked(f"http://localhost:{server.port}", numeric=True)
         assert asked(f"http://localhost:{server.port}").text() == "hello"
+
+
+def test_a_name_server_that_never_answers_is_not_waited_for_longer(monkeypatch):
+    # GIVEN a resolver that waits for a server until the test is over
+    over = threading.Event()
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: over.wait(10) and [])
+    # WHEN somebody asks by a name THEN the deadline holds
+    try:
+        with pytest.raises(IntensityError, match="no answer in time"):
+            asked("http://localhost:9", SHORT_S)
+    finally:
+        over.set()
 
 
 @pytest.mark.parametrize(
