@@ -14,7 +14,7 @@ from pycarbon.advice import Advice, Used, advice, moved
 from pycarbon.continents import continent_of
 from pycarbon.emissions import Emissions, from_energy
 from pycarbon.errors import IntensityError
-from pycarbon.intensity import Intensity, Method, choose
+from pycarbon.intensity import OWN, Intensity, Method, choose
 from pycarbon.interval import Range
 from pycarbon.zones import Zone
 
@@ -41,10 +41,12 @@ def elsewhere(used: Used, at: datetime | None = None) -> tuple[list[Advice], str
     """
     if not used.rating.intensity.place_known:
         return [], UNKNOWN_PLACE
-    others = places(used.rating.asked or used.rating.intensity.zone)
+    here, asked = used.rating.intensity, used.rating.asked
+    others = places(asked or here.zone)
     if not others:
-        return [], f"pycarbon does not know what lies near {used.rating.asked}"
-    here = used.rating.intensity
+        return [], f"pycarbon does not know what lies near {asked}"
+    if here.type == OWN:
+        return [], f"a factor of one's own is no grid's average, as others have: --zone {asked} counts by the table's"
     found, counted = [], 0
     for place in others:
         there = _intensity(place, here, at)

@@ -12,7 +12,7 @@ from pycarbon.advice import Used
 from pycarbon.advice_places import elsewhere, places
 from pycarbon.continents import continent_of
 from pycarbon.emissions import from_energy
-from pycarbon.intensity import Intensity, Method, choose
+from pycarbon.intensity import Intensity, Method, Row, choose
 from pycarbon.interval import Range
 from pycarbon.rating import Rating
 
@@ -41,6 +41,16 @@ def test_in_a_cloud_it_is_the_other_regions_of_that_cloud():
     for place in found:
         assert place.same_continent == (continent_of(clouds.region(place.zone).country) == "North America")
         assert place.pue is not None and place.pue.low >= 1
+
+
+def test_a_contract_is_not_compared_with_the_averages_of_grids():
+    # GIVEN a contract for coal in Norway, whose grid is cleaner than any near it
+    bought = Row("NOR", 2025, "lifecycle", "production", "CO2e", "a contract", 700.0, 650.0, 750.0, 0.0)
+    choice = choose("NOR", own={"NOR": [bought]}, at=AT)
+    # WHEN it is asked where else to run THEN it is not that Sweden would save nearly all
+    found, why = elsewhere(used_by(Rating(choice.taken, choice.others)), AT)
+    assert found == [] and "--zone NOR" in why
+    assert elsewhere(used_at("NOR"), AT)[1] != why
 
 
 @pytest.mark.parametrize(
