@@ -13,8 +13,9 @@ from datetime import datetime, timedelta, timezone
 
 from pycarbon.advice import Advice, Saving, Used, advice
 from pycarbon.emissions import JOULES_PER_KWH
+from pycarbon.errors import IntensityError
 from pycarbon.hours import EnergyByHour, Hours, start_of, typical
-from pycarbon.intensity import Intensity
+from pycarbon.intensity import Intensity, Method, choose
 from pycarbon.interval import Range
 
 DAY_H = 24
@@ -49,8 +50,7 @@ def later(used: Used, started: datetime | None, duration_s: float) -> tuple[list
     grid = _grid(intensity, intensity.hours)
     found = {shift: saved for shift in range(1, DAY_H) if (saved := _saved(grid, by_hour, shift)) is not None}
     if not found:
-        place = intensity.asked or intensity.zone
-        return [], f"the run's own hours are known, and no others: --zone {place} counts by typical days"
+        return [], f"the run's own hours are known, and no others{_instead(intensity, started)}"
     best = max(found, key=lambda shift: (found[shift].best, -shift))
     worst = min(found, key=lambda shift: (found[shift].best, shift))
     if found[best].best <= 0:
@@ -119,6 +119,16 @@ def clock(time: datetime, offset: timedelta) -> str:
     """Write a time of day in UTC, and as clocks showed it where the run was."""
     there = "" if not offset else f" ({(time + offset):%H:%M} there)"
     return f"{time:%H:%M} UTC{there}"
+
+
+def _instead(intensity: Intensity, at: datetime) -> str:
+    """What to type for typical days, where the table has them of that place by that method."""
+    place = intensity.asked or intensity.zone
+    try:
+        typical_days = choose(place, Method(intensity.scope, intensity.flow, intensity.gas), at=at).taken.hours
+    except IntensityError:
+        return ""
+    return f": --zone {place} counts by typical days" if typical_days else ""
 
 
 def _where(intensity: Intensity) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 
 import pytest
@@ -138,6 +139,17 @@ def test_the_error_of_the_years_mean_does_not_blur_the_saving():
     assert 17 <= datetime.fromisoformat(one.facts["start_at"]).hour <= 23
 
 
+def told(zone):
+    """A run of two hours, of which alone a service told."""
+    hours = grid([7, 1], kind="actual", first=hour_of(NOON)).hours
+    return used(replace(choose(zone).taken, hours=hours), [1.0, 1.0])
+
+
+@pytest.mark.parametrize("zone", ["GBR", "US-CA"])
+def test_typical_days_are_not_promised_where_there_are_none(zone):
+    assert later(told(zone), NOON, 7200.0) == ([], "the run's own hours are known, and no others")
+
+
 @pytest.mark.parametrize(
     ("some", "duration_s", "started", "why"),
     [
@@ -145,7 +157,7 @@ def test_the_error_of_the_years_mean_does_not_blur_the_saving():
         (used(grid([7] * 23 + [1]), [1.0]), 90000.0, NOON, "longer than a day"),
         (used(grid([7] * 23 + [1]), [1.0]), 1.0, None, "does not say when"),
         (used(grid([7] * 23 + [1]), [1.0]), 1.0, datetime.max.replace(tzinfo=timezone.utc), "does not say when"),
-        (used(grid([7, 1], kind="actual", first=hour_of(NOON)), [1.0, 1.0]), 7200.0, NOON, "--zone X"),
+        (told("US-CISO"), 7200.0, NOON, "no others: --zone US-CISO counts by typical days"),
         (used(Intensity("X", "X", 2, 1, 3, 2025, "m", "s"), [1.0]), 1.0, NOON, "no hourly figures of X"),
         (used(Intensity("X", "X", 2, 1, 3, 2025, "m", "s", False), [1.0]), 1.0, NOON, "an unknown place"),
     ],
