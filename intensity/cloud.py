@@ -9,7 +9,6 @@ from __future__ import annotations
 import csv
 import json
 import math
-import re
 from collections.abc import Callable, Iterable
 from itertools import combinations
 from pathlib import Path
@@ -43,10 +42,8 @@ LEFT_OUT = {
     "eastus2euap": "early updates for Microsoft's own use, in the buildings of eastus2",
     "eastusstg": "a staging area for Microsoft's own use",
 }
-# Where the codes of zones are written down; without the second file a place is known by its form alone.
-COUNTRIES = ("countries.csv", "iso3166.csv")
-PLACES = "places.csv"
-PLACE_FORM = re.compile(r"[A-Z]{2}-[A-Z0-9]{2,4}")
+# Where the codes of zones are written down.
+COUNTRIES, PLACES = "countries.csv", "places.csv"
 
 SAME_PLACE_KM = 200.0  # "Virginia" is a place; a slipped digit or sign is farther away
 SAME_COUNTRY_KM = 5000.0  # Quebec to Calgary is 3000 km, Virginia to California 4000
@@ -88,11 +85,8 @@ def read(path: Path, columns: tuple[str, ...]) -> list[Row]:
 
 def gazetteer(folder: Path) -> tuple[dict[str, str], set[str]]:
     """The countries there are (alpha-3 to alpha-2 code), and the places within them that have a zone."""
-    countries = next(path for name in COUNTRIES if (path := folder / name).is_file())
-    places = folder / PLACES
-    listed = registry.read_csv(places, ("zone",)) if places.is_file() else []
-    codes = {row["alpha3"]: row["alpha2"] for row in registry.read_csv(countries, ("alpha3", "alpha2"))}
-    return codes, {row["zone"] for row in listed}
+    codes = {row["alpha3"]: row["alpha2"] for row in registry.read_csv(folder / COUNTRIES, ("alpha3", "alpha2"))}
+    return codes, {row["zone"] for row in registry.read_csv(folder / PLACES, ("zone",))}
 
 
 def check_regions(regions: list[Row], countries: dict[str, str], places: set[str]) -> None:
@@ -134,7 +128,7 @@ def check_grid_zones(where: str, row: Row, alpha2: str, places: set[str]) -> Non
     if country != row["country"] or len(set(within)) != len(within):
         raise BuildError(f"{where}: grid_zones {row['grid_zones']} must end with {row['country']} and repeat nothing")
     for zone in within:
-        if not PLACE_FORM.fullmatch(zone) or (places and zone not in places):
+        if zone not in places:
             raise BuildError(f"{where}: unknown grid zone {zone}")
         if not zone.startswith(f"{alpha2}-"):
             raise BuildError(f"{where}: grid zone {zone} is not in {row['country']}")

@@ -25,9 +25,8 @@ UPTIME = "*,*,1.56,1.10,2.00,2024,default,"
 @pytest.fixture
 def folder(tmp_path):
     """A writable copy of the typed files and of the codes they are checked with."""
-    for name in (*TYPED, *cloud.COUNTRIES, cloud.PLACES):
-        if (registry.HERE / name).is_file():
-            shutil.copyfile(registry.HERE / name, tmp_path / name)
+    for name in (*TYPED, cloud.COUNTRIES, cloud.PLACES):
+        shutil.copyfile(registry.HERE / name, tmp_path / name)
     return tmp_path
 
 
