@@ -138,9 +138,8 @@ class Client:
         *,
         headers: Values | None = None,
         basic: tuple[Key, Key] | None = None,
-        form: Values | None = None,
     ) -> Any:
-        """The JSON answered, never from the cache: for logging in. With a `form` the request is a POST.
+        """The JSON answered, never from the cache: for logging in.
 
         `basic` is a user and a password. What the answer holds in secrets must be made a Key at
         once, and is then given to later calls.
@@ -150,7 +149,6 @@ class Client:
             self._revealed(params or {}),
             self._revealed(headers or {}, header=True),
             None if basic is None else (self._reveal(basic[0]), self._reveal(basic[1])),
-            None if form is None else self._revealed(form),
         )
         parts = urlsplit(self._endpoint)
         if self._keys and parts.scheme == "http" and parts.hostname not in _LOOPBACK:
@@ -179,7 +177,7 @@ class Client:
             except Unreachable as reason:
                 trouble = f"cannot be reached: {reason}"
             else:
-                if answer.status in (301, 302, 303, 307, 308) and redirects < _REDIRECTS and request.form is None:
+                if answer.status in (301, 302, 303, 307, 308) and redirects < _REDIRECTS:
                     request, redirects, tries = self._redirected(request, answer), redirects + 1, tries - 1
                     continue
                 if answer.status != 429 and answer.status < 500:

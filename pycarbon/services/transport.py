@@ -25,13 +25,12 @@ class Unreachable(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What is sent, with its secrets: never shown. With a `form` it is a POST."""
+    """What is sent, with its secrets: never shown."""
 
     url: str
     params: Mapping[str, str]
     headers: Mapping[str, str]
     basic: tuple[str, str] | None = None
-    form: Mapping[str, str] | None = None
 
     def __repr__(self) -> str:
         """Show nothing that could be a key."""
@@ -87,12 +86,11 @@ def _answer(request: Request, wait_s: float, answer_bytes: int) -> Answer:
     with httpx.Client(verify=_certificates(), timeout=wait_s, follow_redirects=False) as client:
         _hush()  # a client has imported all that logs
         with client.stream(
-            "GET" if request.form is None else "POST",
+            "GET",
             request.url,
             params=dict(request.params) or None,
             headers={**headers, **request.headers},
             auth=httpx.BasicAuth(*request.basic) if request.basic else None,
-            data=None if request.form is None else dict(request.form),
         ) as response:
             told = {name.lower(): value for name, value in response.headers.items()}
             packing = told.get("content-encoding", "identity").strip().lower()
