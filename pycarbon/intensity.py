@@ -150,7 +150,7 @@ def _chosen(
         taken = _with_hours(taken)
         taken = _beside_own(taken, [other for (_, table), other in found if not table], method, year)
     newest = _newest(found)
-    passed = [other for (i, _), other in newest if i < level and zone_kind(other.zone) != "cloud"]
+    passed = [(rank, other) for rank, other in newest if rank[0] < level and zone_kind(other.zone) != "cloud"]
     if passed:
         taken = _widened(taken, passed, method, year, used_in)
     others = [
@@ -245,10 +245,12 @@ def _with_hours(taken: Intensity) -> Intensity:
     return replace(taken, hours=typical.widened(1 - taken.low_g_per_kwh / value, taken.high_g_per_kwh / value - 1))
 
 
-def _widened(taken: Intensity, passed: Sequence[Row], method: Method, year: int | None, used_in: int) -> Intensity:
-    smallest = passed[0].zone
+def _widened(
+    taken: Intensity, passed: Sequence[tuple[Rank, Row]], method: Method, year: int | None, used_in: int
+) -> Intensity:
+    smallest = passed[0][1].zone
     place = Zone(smallest, "", (), "", (), None, None)
-    its = [_intensity(row, used_in, place) for row in passed if row.zone == smallest]
+    its = [_intensity(row, used_in, place, own=not table) for (_, table), row in passed if row.zone == smallest]
     has = " and ".join(f"{one.intensity_g_per_kwh:.4g} g/kWh ({one.method}, {one.year})" for one in its)
     wanted = " ".join(filter(None, (method.scope, method.flow, method.gas)))
     of_year = "" if year is None else f" of {year}"

@@ -233,6 +233,12 @@ def test_where_ones_own_factors_have_no_such_figure_the_tables_is_taken():
     )
 
 
+def test_ones_own_factor_that_was_passed_over_is_not_called_an_average():
+    taken = choose("CN-SC", own={"CN-SC": (row_of("CN-SC", 2025, 30.0, "direct"),)}).taken
+    assert "it has 30 g/kWh (own direct production, 2025) and" in taken.note
+    assert taken.zone == "CHN" and taken.low_g_per_kwh <= 27
+
+
 def test_ones_own_country_stands_for_the_places_in_it_that_have_no_figure():
     own = {"AUS": (row_of("AUS", 2025, 300.0),)}
     taken = choose("azure:australiaeast", own=own).taken
