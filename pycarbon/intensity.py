@@ -118,8 +118,9 @@ def choose(
     country, the first that has a figure by that method (and of `year`, where one is given) is taken, and of its
     figures the newest. Rows of `own` (a user's, by zone) go before those of the table for the same zone. Where a
     smaller zone was passed over because its figures are by another method, the note says so, and the range is
-    widened to hold them. `zone` None stands for a place nobody named, and never for a guess: it is the world, with
-    the range of its countries. `at`, by default now, is when the energy was used.
+    widened to hold them; of a cloud's region only where they are above it. `zone` None stands for a place nobody
+    named, and never for a guess: it is the world, with the range of its countries. `at`, by default now, is when the
+    energy was used.
 
     IntensityError, in one line, where the zone is not known, or has no such figure.
     """
@@ -147,12 +148,18 @@ def _chosen(
     (level, of_table), row = min(fitting, key=lambda pair: (pair[0], *_order(pair[1])))
     taken = _intensity(row, used_in, place, own=not of_table)
     if of_table:
-        taken = _with_hours(taken)
         taken = _beside_own(taken, [other for (_, table), other in found if not table], method, year)
     newest = _newest(found)
-    passed = [(rank, other) for rank, other in newest if rank[0] < level and zone_kind(other.zone) != "cloud"]
+    # Google's regions have direct figures only: a part of a lifecycle one, which contradicts it where it is larger.
+    passed = [
+        (rank, other)
+        for rank, other in newest
+        if rank[0] < level and (zone_kind(other.zone) != "cloud" or other.value > taken.high_g_per_kwh)
+    ]
     if passed:
         taken = _widened(taken, passed, method, year, used_in)
+    if of_table:
+        taken = _with_hours(taken)
     others = [
         _intensity(other, used_in, place, own=not rank[1])
         for rank, other in newest

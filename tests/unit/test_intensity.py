@@ -12,7 +12,7 @@ import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
-from pycarbon import shipped, zones
+from pycarbon import clouds, shipped, zones
 from pycarbon.commands import main
 from pycarbon.errors import IntensityError
 from pycarbon.intensity import (
@@ -126,8 +126,13 @@ def test_a_smaller_zone_that_was_passed_over_widens_the_range_and_is_named(zone,
     taken = choose(zone, method, at=NOW).taken
     # GIVEN figures of smaller zones, by other methods
     chain = (zone, *zones.by_id(zone).within)
-    passed = [name for name in chain[: chain.index(taken.zone)] if ":" not in name and name in BY_ZONE]
     plain = choose(taken.zone, method, at=NOW).taken
+    passed = [
+        name
+        for name in chain[: chain.index(taken.zone)]
+        if name in BY_ZONE
+        and (":" not in name or float(BY_ZONE[name][-1]["intensity_g_per_kwh"]) > plain.high_g_per_kwh)
+    ]
     if not passed:
         # THEN, where there are none, the larger zone's figure stands as it is
         assert (taken.note, taken.low_g_per_kwh, taken.high_g_per_kwh) == (
@@ -145,6 +150,19 @@ def test_a_smaller_zone_that_was_passed_over_widens_the_range_and_is_named(zone,
     for other in BY_ZONE[passed[0]]:
         newest[other["scope"], other["flow"], other["gas"]] = float(other["intensity_g_per_kwh"])  # in order of years
     assert all(taken.low_g_per_kwh <= value <= taken.high_g_per_kwh for value in newest.values())
+
+
+def test_a_clouds_region_emits_no_more_at_the_stack_than_in_its_lifecycle():
+    # GIVEN Google's region in the coal of South Carolina, whose direct figure is twice the state's lifecycle one
+    taken, direct = lookup("gcp:us-east1"), lookup("gcp:us-east1", scope="direct").intensity_g_per_kwh
+    assert (taken.zone, direct > 2 * taken.intensity_g_per_kwh) == ("US-SC", True)
+    # THEN the range holds it, and says so; where the direct figure is below, nothing is to be said
+    assert taken.high_g_per_kwh >= direct and "gcp:us-east1 has no lifecycle figure" in taken.note
+    assert taken.low_g_per_kwh == lookup("US-SC").low_g_per_kwh
+    assert lookup("gcp:europe-west9").note == ""
+    for region in clouds.regions():
+        stack = [row.value for row in rows(region.zone)[-1:]]
+        assert not stack or stack[0] <= lookup(region.zone).high_g_per_kwh
 
 
 def test_tasmania_has_stack_emissions_only():
