@@ -6,12 +6,9 @@ import csv
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import lru_cache
-from pathlib import Path
 from typing import Literal, TypeVar, cast
 
-from pycarbon.errors import IntensityError
-
-TABLES = Path(__file__).parent / "tables"
+from pycarbon import shipped
 
 Kind = Literal["region", "provider", "default"]
 
@@ -66,7 +63,7 @@ class Embodied:
 @lru_cache(maxsize=1)
 def regions() -> tuple[Region, ...]:
     """Every cloud region there is a row for, in order of its zone. IntensityError where the table is broken."""
-    return tuple(_read(TABLES / "cloud.csv", _region))
+    return tuple(_read("cloud.csv", _region))
 
 
 def region(zone: str) -> Region | None:
@@ -104,7 +101,7 @@ def _spellings(known: Iterable[Region]) -> dict[str, Region]:
 
 @lru_cache(maxsize=1)
 def _servers() -> dict[tuple[str, str], Embodied]:
-    return {(found.provider, _plain(found.instance_type)): found for found in _read(TABLES / "embodied.csv", _server)}
+    return {(found.provider, _plain(found.instance_type)): found for found in _read("embodied.csv", _server)}
 
 
 def _plain(instance_type: str) -> str:
@@ -127,11 +124,10 @@ def _server(row: list[str]) -> Embodied:
     return Embodied(provider, name, float(total), float(low), float(high))
 
 
-def _read(path: Path, entry: Callable[[list[str]], _Entry]) -> list[_Entry]:
+def _read(table: str, entry: Callable[[list[str]], _Entry]) -> list[_Entry]:
     try:
-        with path.open(encoding="utf-8", newline="") as file:
-            rows = csv.reader(file)
-            next(rows)
-            return [entry(row) for row in rows]
-    except (OSError, ValueError, StopIteration) as error:
-        raise IntensityError(f"cannot read the table {path} ({error!r}): reinstall pycarbon") from error
+        rows = csv.reader(shipped.text(table).splitlines())
+        next(rows)
+        return [entry(row) for row in rows]
+    except (ValueError, StopIteration) as error:
+        raise shipped.broken(table, error) from error

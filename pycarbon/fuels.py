@@ -8,11 +8,11 @@ import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
-from pathlib import Path
 
+from pycarbon import shipped
 from pycarbon.errors import IntensityError
 
-TABLE = Path(__file__).parent / "tables" / "fuels.csv"
+TABLE = "fuels.csv"
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,10 +43,9 @@ class Mixture:
 def fuels() -> dict[str, Fuel]:
     """Every fuel of the table by its id. Raises IntensityError where the table cannot be read."""
     try:
-        with TABLE.open(encoding="utf-8", newline="") as file:
-            return {row["fuel"]: _fuel(row) for row in csv.DictReader(file)}
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise IntensityError(f"cannot read the fuel table {TABLE} ({error!r}): reinstall pycarbon") from error
+        return {row["fuel"]: _fuel(row) for row in csv.DictReader(shipped.text(TABLE).splitlines())}
+    except (ValueError, KeyError, TypeError) as error:
+        raise shipped.broken(TABLE, error) from error
 
 
 @lru_cache(maxsize=1)

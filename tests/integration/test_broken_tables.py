@@ -29,8 +29,9 @@ def pycarbon(tmp_path, without, *words):
     return subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
 
 
-@pytest.mark.parametrize("table", ["grid.csv", "zones.csv", "hours.csv", "sources.csv", "equivalents.csv"])
-def test_a_command_runs_without_a_table(tmp_path, table):
+@pytest.mark.parametrize("name", ["grid", "zones", "hours", "sources", "equivalents", "cloud"])
+def test_a_command_runs_without_a_table(tmp_path, name):
+    table = f"{name}.csv"
     # GIVEN an installation that lacks a table WHEN a command is recorded
     told = pycarbon(tmp_path, table, "run", "--zone", "FRA", "-o", "run.pcr", "--", "sh", "-c", "echo ran; exit 7")
     # THEN it runs and ends as it does, and one line says what is wrong
