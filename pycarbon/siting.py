@@ -85,7 +85,7 @@ def rated_again(
     if zone is None and pue is None:
         return again
     again = replace(again, place=again.place if zone is None else {})
-    if pue is not None or rating.pue_source != AS_SET:
+    if pue is not None or not rating.pue_source.startswith(AS_SET):
         value, source = pue_of(pue, place)
         again = replace(again, pue=value, pue_source=source)
     if zone is not None and rating.wue_source != AS_SET:
@@ -98,8 +98,10 @@ def pue_of(given: float | str | None, zone: str | None, *, in_data_centre: bool 
     """The PUE with its range and where it is from: as given, else the cloud region's, else the machine alone."""
     if isinstance(given, int | float):
         return Range(given, given, given), AS_SET
+    if given == DATA_CENTRE:
+        return UNKNOWN_PUE, f"{AS_SET}, {UNKNOWN_PUE_SOURCE}"
     region = None if zone is None else clouds.region(zone)
-    if given == DATA_CENTRE or (region is None and in_data_centre):
+    if region is None and in_data_centre:
         return UNKNOWN_PUE, UNKNOWN_PUE_SOURCE
     if region is None:
         return EXACT_PUE, MACHINE_ALONE

@@ -242,6 +242,8 @@ def test_a_pue_that_was_set_comes_along_and_a_clouds_does_not():
     cloud = Rating(choose(region.zone).taken, (), Range(1.2, 1.25, 1.3), "published", None, water, "published")
     # WHEN both are counted elsewhere
     assert siting.rated_again(own, zone="DEU").pue == own.pue
+    somewhere = replace(own, **dict(zip(("pue", "pue_source"), siting.pue_of("data-centre", "FRA"), strict=True)))
+    assert siting.rated_again(somewhere, zone="aws:us-east-1").pue == siting.UNKNOWN_PUE
     moved = siting.rated_again(cloud, zone="DEU")
     assert (moved.pue, moved.wue_l_per_kwh) == (EXACT_PUE, None)
 
