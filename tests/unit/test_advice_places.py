@@ -105,6 +105,15 @@ def test_every_place_is_counted_as_the_run_was(zone, scope):
             assert one.facts["counted_in"] == one.zone
 
 
+def test_places_are_as_unsure_as_they_are_in_the_year_of_the_run():
+    # GIVEN one run of this year, and one of ten years later
+    now, later = (elsewhere(used_at("POL"), AT.replace(year=year))[0] for year in (2026, 2036))
+    widths = [
+        {one.zone: one.facts["high_g_per_kwh"] - one.facts["low_g_per_kwh"] for one in some} for some in (now, later)
+    ]
+    assert len(widths[0]) > 10 and all(widths[1][zone] > width for zone, width in widths[0].items())
+
+
 def test_what_is_better_here_is_worse_from_there():
     # GIVEN the best region of a cloud for a run in another
     best = max(elsewhere(used_at("aws:us-west-1"), AT)[0], key=lambda one: one.saved_g)

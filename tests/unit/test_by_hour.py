@@ -89,6 +89,14 @@ def test_a_short_run_needs_no_edges():
     assert single_hour(data) == FIRST == hour_of(datetime(2026, 12, 31, 23, tzinfo=timezone.utc))
 
 
+def test_a_run_that_ends_on_the_hour_has_nothing_of_the_next_one():
+    # GIVEN a run of 55 minutes from five past eleven, one a minute shorter, and one that ends well before
+    whole, nearly, surely = (run(seconds * SECOND) for seconds in (3300, 3250, 3200))
+    # THEN none of them touches another hour; only of the last that is sure without looking at its clock
+    assert [len(energy_by_hour(data, [Even()], 1.0).energy_j) for data in (whole, nearly, surely)] == [1, 1, 1]
+    assert [single_hour(data) for data in (whole, nearly, surely)] == [None, None, FIRST]
+
+
 @pytest.mark.parametrize("started", ["0001-01-01T00:00:00+23:59", "1969-12-31T23:59:00+00:00"])
 def test_a_time_before_clocks_counted_is_no_hour(started):
     data = run(600 * SECOND)

@@ -209,6 +209,16 @@ def test_a_number_is_an_interval_without_width(amount):
     assert equivalents(amount, amount) == equivalents(Range(amount, amount, amount), Range(amount, amount, amount))
 
 
+def test_the_range_is_the_tables_from_the_least_at_the_highest_factor_to_the_most_at_the_lowest():
+    with (shipped.TABLES / TABLE).open(encoding="utf-8", newline="") as file:
+        ends = {row["id"]: (float(row["low_factor"]), float(row["high_factor"])) for row in csv.DictReader(file)}
+    amount = Range(1e6, 2e6, 4e6)
+    for found in equivalents(amount, amount):
+        low_factor, high_factor = ends.pop(found.id)
+        assert (found.low, found.high) == pytest.approx((1e6 / high_factor, 4e6 / low_factor))
+    assert not ends
+
+
 def test_nothing_used_is_said_plainly():
     assert equivalents(0, 0) == []
     assert one_line(0, 0) == "no energy, so nothing to compare it with"

@@ -350,7 +350,14 @@ def test_the_command_says_what_is_taken_and_what_not(capsys):
         "high_g_per_kwh": high,
     }
     assert [one["zone"] for one in found["alternatives"]] == [one.zone for one in choice.others]
-    assert found["pue_range"][0] <= found["pue"] <= found["pue_range"][1] and found["pue_source"]
+    region = clouds.region("aws:us-east-1")
+    assert (found["pue"], found["pue_range"]) == (region.pue, [region.pue_low, region.pue_high])
+    assert region.pue_source in found["pue_source"]
+
+
+def test_the_command_tells_a_year_as_that_year_was(capsys):
+    found, as_it_was = told(capsys, "FRA", "--year", "2019"), choose("FRA", year=2019, at=july(2019)).taken
+    assert (found["low_g_per_kwh"], found["high_g_per_kwh"]) == (as_it_was.low_g_per_kwh, as_it_was.high_g_per_kwh)
 
 
 def test_the_command_lists_hours_and_says_by_which_method(capsys):

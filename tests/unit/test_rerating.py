@@ -177,6 +177,11 @@ def test_what_is_not_given_stays_as_it_was(file, capsys):
         siting.UNKNOWN_PUE.low, siting.UNKNOWN_PUE.best, siting.UNKNOWN_PUE.high,
     ]  # fmt: skip
     assert report(capsys, file, "--pue", "1.5")["emissions"]["co2e_g"] == pytest.approx(before["co2e_g"] * 1.5 / 1.2)
+    # GIVEN what making the device emitted, and no more THEN that is all of it, over four years
+    device = report(capsys, file, "--embodied", "1500")["footprint"]["device"]
+    assert {name: value["best"] for name, value in device.items()} == {
+        "embodied_kg": 1500, "lifetime_years": 4, "resource_share": 1,
+    }  # fmt: skip
     # GIVEN a cloud's region THEN its building comes with it
     found = report(capsys, file, "--zone", "gcp:europe-north1")["emissions"]
     assert (found["low_pue"], found["pue"], found["high_pue"]) != (1, 1, 1) and found["pue_source"]

@@ -64,6 +64,8 @@ def test_average_rates_are_asked_for_by_their_name(httpserver, ask):
     [reading] = ask(type="average")
     assert (reading.type, reading.estimated) == ("average", True)
     assert httpserver.log[-1][0].args["signal_type"] == "co2_aoer"
+    # THEN the hour before is asked for too: a value is found by when it begins, and may be of that hour
+    assert httpserver.log[-1][0].args["start"] == at(8).isoformat()
 
 
 @pytest.mark.parametrize(("asked", "told"), [("average", "co2_moer"), ("marginal", "co2_aoer")])
