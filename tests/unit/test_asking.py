@@ -111,6 +111,20 @@ def test_watttime_is_asked_for_marginal_rates_all_that_a_free_account_gets(https
     assert rated.others[0].type == "marginal" and rated.intensity == CALIFORNIA.intensity
 
 
+@pytest.mark.parametrize("scope", ["lifecycle", "direct"])
+def test_a_service_is_asked_for_the_scope_that_the_run_is_counted_by(httpserver, tmp_path, monkeypatch, scope):
+    # GIVEN Electricity Maps as a command asks it, which has both
+    for name, value in {**ENVIRON, "PYCARBON_ELECTRICITYMAPS_ENDPOINT": httpserver.url_for("/v4")}.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    past = 9 - 700 * 24
+    told = {"zone": "FR", "data": [row(past, emissionFactorType=scope)]}
+    expect(httpserver, "past-range").respond_with_json(told)
+    # WHEN a run is asked about THEN its scope is asked for
+    rated = asking.rate(Rating(lookup("FRA", scope=scope)), "electricitymaps", at(past), at(past + 0.5))
+    assert rated.intensity.scope == httpserver.log[-1][0].args["emissionFactorType"] == scope
+
+
 HTML = "<!doctype html><title>Log in</title>"
 FAULTS = {
     "401": (lambda e: e.respond_with_json({"error": "no"}, status=401), "does not accept ELECTRICITYMAPS_TOKEN"),

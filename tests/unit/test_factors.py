@@ -68,6 +68,7 @@ def test_a_spreadsheets_mark_and_spaces_do_no_harm(write):
             "zone,year,intensity_g_per_kwh,scope\nFRA,2025,41,stack\n",
             "line 2: 'stack' must be one of lifecycle, direct",
         ),
+        ("zone,year,intensity_g_per_kwh,scope\nFRA,2025,0.4,direct\n", "line 2: 0.4 g/kWh is no grid's"),
         ("zone,year,intensity_g_per_kwh,note\nFRA,2025,41,x\n", "nobody knows the column 'note'"),
         ("year,intensity_g_per_kwh\n2025,41\n", "the header lacks zone"),
         (HEADER, "there is no factor in it"),

@@ -6,6 +6,7 @@ import copy
 import csv
 import json
 import math
+from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
@@ -22,6 +23,7 @@ from pycarbon.commands import main
 from pycarbon.edge_writer import edges_frames
 from pycarbon.errors import IntensityError
 from pycarbon.frame import FOOTER, META, json_frame
+from pycarbon.hours import Hours, hour_of
 from pycarbon.intensity import Method, choose, lookup
 from pycarbon.interval import Range
 from pycarbon.ledger_frames import ledger_frames
@@ -238,6 +240,21 @@ def test_a_run_over_hours_meets_each_hours_intensity(tmp_path, monkeypatch, caps
     # THEN a run without its figures in the file comes to the same
     rating = siting.rated_again(load(file).rating, zone="US-CISO", at=start)
     assert without_totals(load(file)).rated(rating).emissions.co2e_g == pytest.approx(found["co2e_g"], rel=1e-9)
+
+
+def test_a_marginal_meets_the_hours_too_and_is_no_part_of_what_was_emitted(tmp_path, monkeypatch):
+    # GIVEN a run over two hours, of which a service told what more would emit: one third of it in the second
+    monkeypatch.setattr(merge_world, "UPDATE_NS", 5 * SECOND)
+    start = datetime(2026, 6, 30, 21, 20, tzinfo=timezone.utc)
+    run = load(recorded(tmp_path / "long.pcr", rating_of("FRA"), start, 3600.0))
+    more = [100.0, 400.0]
+    told = replace(lookup("FRA"), type="marginal", hours=Hours("actual", hour_of(start), more, more, more))
+    # WHEN that is beside its factor
+    both = run.rated(replace(run.rating, others=(told, *run.rating.others)))
+    # THEN each hour's energy meets its own, in the same building, and the emissions are as they were
+    assert both.marginal.intensity_g_per_kwh == pytest.approx((40 * 100 + 20 * 400) / 60, rel=2e-3)
+    assert both.marginal.co2e_g == pytest.approx(WATTS * 200 / 1000 * 1.2, rel=2e-3)
+    assert (both.marginal.hourly, both.emissions, run.marginal) == ("actual", run.emissions, None)
 
 
 def test_a_run_within_an_hour_meets_that_hour(tmp_path, capsys):
