@@ -14,25 +14,22 @@ from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pycarbon.emissions import Emissions, from_energy
 from pycarbon.energy import SILENT_PERIODS
-from pycarbon.feeds import Feed, Sampling, await_first_readings, counter_feeds, cpu_time_feed
+from pycarbon.feeds import Sampling
 from pycarbon.hours import HOUR_S, EnergyByHour, hour_of
 from pycarbon.interval import Range
 from pycarbon.meter import Meter
 from pycarbon.model import PowerCurve
 from pycarbon.rating import Rating
 from pycarbon.run import MACHINE_CPU, Channel, Kind, group_by_channel
+from pycarbon.samplers import Samplers
 from pycarbon.sources import Discovery
 from pycarbon.utilisation import Utilisation
-
-if TYPE_CHECKING:
-    from pycarbon import _native
 
 HISTORY = 30
 """Seconds of power that are remembered, each as one mean."""
@@ -287,71 +284,43 @@ class Live:
     def __init__(self, discovery: Discovery, sampling: Sampling, rating: Rating, interval_s: float) -> None:
         """Plan it; nothing runs yet."""
         self._discovery = discovery
-        self._sampling = sampling
+        self._samplers = Samplers(discovery, sampling)
         self._rating = rating
         self._interval_s = interval_s
-        self._feeds: list[Feed] = []
-        self._started: list[Feed] = []
         self._gauges: Gauges | None = None
-        self.notes: list[str] = []
+
+    @property
+    def notes(self) -> list[str]:
+        """What went wrong, a line each."""
+        return self._samplers.notes
 
     def start(self) -> None:
         """Start the samplers, return once each counter was read. Where this raises no thread is left."""
         found = self._discovery
-        channels = found.channels()
-        self._feeds, obstacles = counter_feeds(found, channels, self._sampling, _ring)
-        self.notes += [obstacle.what for obstacle in obstacles]
-        if found.curves:
-            self._open_cpu_time([channel for channel in channels if channel.domain == MACHINE_CPU])
-        opened = {channel for feed in self._feeds for channel in feed.channels}
-        channels = [channel for channel in channels if channel.source == "model" or channel.id in opened]
-        try:
-            for feed in self._feeds:
-                feed.start()
-                self._started.append(feed)
-            await_first_readings(self._feeds)
-        except BaseException:
-            self.stop()
-            raise
+        self._samplers.start(cpu_time=bool(found.curves))
         start_ns = time.monotonic_ns()
         self._gauges = Gauges(
-            channels, found.curves, found.machine.n_threads or 1, start_ns, self._interval_s, self._rating
+            self._samplers.channels,
+            found.curves,
+            found.machine.n_threads or 1,
+            start_ns,
+            self._interval_s,
+            self._rating,
         )
 
     def update(self) -> Snapshot:
         """Drain the rings and say how things stand now."""
         assert self._gauges is not None
         now_ns = time.monotonic_ns()
-        for feed in self._feeds:
-            self._gauges.add(feed.take())
-            missing = feed.newly_dropped()
-            if missing:
-                self.notes.append(missing)
+        for edges in self._samplers.take():
+            self._gauges.add(edges)
         return self._gauges.snapshot(now_ns, self.notes)
 
     def stop(self) -> None:
         """Stop the samplers and wait for their threads."""
-        while self._started:
-            self._started.pop().sampler.stop()
+        self._samplers.stop()
 
     @property
     def sampler_cpu_s(self) -> float:
         """CPU time that the samplers' threads used."""
-        return sum(feed.sampler.cpu_ns for feed in self._feeds) / 1e9
-
-    def _open_cpu_time(self, channels: Sequence[Channel]) -> None:
-        if not channels:
-            return
-        from pycarbon import _native
-
-        proc = self._discovery.roots.proc
-        try:
-            self._feeds.append(cpu_time_feed(_native.Source.proc(proc), channels, _ring))
-        except OSError as error:
-            self.notes.append(f"no CPU time from {proc}: {error.strerror}")
-
-
-def _ring(name: str, slots: int) -> _native.Ring:
-    from pycarbon import _native
-
-    return _native.Ring.create(None, slots)
+        return self._samplers.cpu_s

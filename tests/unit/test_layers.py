@@ -50,7 +50,7 @@ LAYERS = [
     "advising",
     "closing  repair  agreement  meter  coverage  job",
     "recorder",
-    "utilisation  region_sums  merge_notes",
+    "utilisation  region_sums  merge_notes  samplers",
     "merging",
     "recording  live  reports.figures",
     "reports.tree  reports.carbon",
