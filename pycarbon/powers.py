@@ -19,6 +19,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from pycarbon import student
 from pycarbon.design import MOST_LABELS, Array, Design, Indices, Intervals, Presence, summed
 from pycarbon.least_squares import nnls
 from pycarbon.spread import Spread, spread_of
@@ -167,7 +168,7 @@ class Powers:
     @property
     def t95(self) -> float:
         """Student's t for 95 %, and a degree of freedom for each block but one."""
-        return _t975(max(self._blocks - 1, 1))
+        return student.two_sided(0.95, max(self._blocks - 1, 1))
 
     def deviations(self, groups: Sequence[Indices], scales: Sequence[float]) -> list[Deviation]:
         """Say it for each group, and last for what is outside; each had `scales` times as much as there is here."""
@@ -251,12 +252,3 @@ class Powers:
         ends, parts = interval[last], part[last]
         after_j2 = np.where(follows[ends + 1], start_j2[ends + 1], end_j2[ends])
         return float(found + (after_j2 * parts**2).sum())
-
-
-def _t975(free: int) -> float:
-    """Student's t, 97.5 %: Cornish and Fisher's expansion (1937), exact to 1 % from 3 degrees of freedom on."""
-    exact = {1: 12.71, 2: 4.303}
-    z = 1.959964
-    g1, g2 = (z**3 + z) / 4, (5 * z**5 + 16 * z**3 + 3 * z) / 96
-    g3 = (3 * z**7 + 19 * z**5 + 17 * z**3 - 15 * z) / 384
-    return exact.get(free) or z + g1 / free + g2 / free**2 + g3 / free**3

@@ -15,7 +15,7 @@ PACKAGE = ROOT / "pycarbon"
 
 LAYERS = [
     "_version  errors  interval  domains  microarchitecture  cpu_brand  _native  _marks  _edges  unmarked  ledger",
-    "exports.text  exports.extras  launch  attention  machine  run  updates  shipped  cpus  msr_units",
+    "exports.text  exports.extras  student  launch  attention  machine  run  updates  shipped  cpus  msr_units",
     "clouds  equivalents  hours  fuels  continents  answers  firmware",
     "services.reading  services.keys  services.turns",
     "zones  described  cloud_metadata  geolocation  services.checks  services.cache  services.transport",
