@@ -79,7 +79,7 @@ class Timeline:
         flags = edges["flags"]
         unit = float(channel.unit)
         # The hardware counts in its own grain, and the kernel shows whole units of that.
-        self._grain_j = COARSEST_GRAIN_J + unit if channel.quantity == "energy" else unit
+        self.grain_j = COARSEST_GRAIN_J + unit if channel.quantity == "energy" else unit
         self._is_cpu_time = channel.quantity == "cpu_time"
         self._range_j = (channel.range_raw + 1) * unit if channel.range_raw else math.inf
         raw = edges["raw"].astype(np.int64)
@@ -144,7 +144,7 @@ class Timeline:
         since_ns = time_ns - (told_ns[-1] if len(told_ns) else self.seen_ns[0])
         rest_j = last_j + self.largest_step_j + self._largest_power_w * np.maximum(since_ns, 0) / 1e9
         inside = self.update_j[np.minimum(index, max(len(starts) - 1, 0))] if len(starts) else rest_j
-        bound: NDArray[np.float64] = np.where(beyond, rest_j, inside) + self._grain_j
+        bound: NDArray[np.float64] = np.where(beyond, rest_j, inside) + self.grain_j
         return bound
 
     def between(self, start_ns: float, end_ns: float) -> Range:

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 from pycarbon.energy import NEARBY_UPDATES, UPDATES_PER_WINDOW, Timeline
 from pycarbon.interval import Range
-from pycarbon.run import EDGE_DTYPE, Channel, Flag, RunData
+from pycarbon.run import EDGE_DTYPE, Channel, Flag, RunData, joined
 from pycarbon.sources import MAX_PLAUSIBLE_POWER_W
 from pycarbon.updates import CLOSE, FIRST_UPDATES
 
@@ -180,7 +180,7 @@ class Meter:
             edges["raw"][readings] = counted.astype(np.uint64)
         lost = edges["error"][(flags & LOST) != 0]
         self.error = int(lost[-1]) if len(lost) else self.error
-        self._edges = _joined(self._edges, edges)
+        self._edges = joined(self._edges, edges)
 
     def timeline(self, now_ns: int) -> Kept:
         """Give what is known now, and drop what later answers do not need."""
@@ -267,7 +267,7 @@ class Meter:
         first = int(may_go[-1])
         self._dropped = kept.drop(first, self._head)
         readings = np.flatnonzero((self._edges["flags"] & NO_READING) == 0)
-        self._edges = _joined(self._edges[: readings[self._head - 1] + 1], self._edges[readings[first] :])
+        self._edges = joined(self._edges[: readings[self._head - 1] + 1], self._edges[readings[first] :])
         return True
 
     def _head_of(self, kept: Kept) -> int:
@@ -280,14 +280,6 @@ class Meter:
         if close[:-2].sum() < FIRST_UPDATES and len(kept.level_j) < MOST_HEAD:
             return 0
         return len(kept.level_j)
-
-
-def _joined(first: NDArray[np.void], second: NDArray[np.void]) -> NDArray[np.void]:
-    """Join two arrays of edges; np.concatenate would first promote their types, field by field."""
-    joined = np.empty(len(first) + len(second), EDGE_DTYPE)
-    joined[: len(first)] = first
-    joined[len(first) :] = second
-    return joined
 
 
 def usual_gap_s(update_ns: NDArray[np.float64]) -> float:

@@ -195,6 +195,14 @@ def group_by_channel(edges: NDArray[np.void]) -> dict[int, NDArray[np.void]]:
     return {int(i): edges[edges["channel"] == i] for i in np.flatnonzero(np.bincount(edges["channel"]))}
 
 
+def joined(first: NDArray[np.void], second: NDArray[np.void]) -> NDArray[np.void]:
+    """Join two arrays of edges; np.concatenate would first promote their types, field by field."""
+    both = np.empty(len(first) + len(second), EDGE_DTYPE)
+    both[: len(first)] = first
+    both[len(first) :] = second
+    return both
+
+
 def gaps_by_channel(edges: NDArray[np.void], channels: Sequence[int]) -> NDArray[np.void]:
     """Give each of a ring's channels its own copy of the gaps its sampler reported for all of them."""
     gaps = (edges["flags"] & Flag.GAP) != 0
