@@ -51,7 +51,7 @@ LAYERS = [
     "closing  repair  agreement  meter  coverage  job",
     "recorder",
     "utilisation  region_sums  merge_notes  samplers",
-    "merging",
+    "merging  metering",
     "recording  live  reports.figures",
     "reports.tree  reports.carbon",
     "reports.text  reports.as_json  reports.screen  reports.stream",
