@@ -13,7 +13,6 @@ Nothing here raises once start() has returned: what goes wrong becomes a note in
 from __future__ import annotations
 
 import os
-import signal
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -32,6 +31,7 @@ from pycarbon.feeds import Feed, Sampling, await_first_readings, counter_feeds, 
 from pycarbon.frame import EVENT, FOOTER, META, Frame, json_frame
 from pycarbon.growing import GrowingFile
 from pycarbon.portable import RusageSampler
+from pycarbon.quiet import signals_elsewhere
 from pycarbon.run import Channel, listed
 from pycarbon.sources import Discovery, Roots
 
@@ -149,7 +149,7 @@ class Recorder:
         await_first_readings(self._feeds)
         self._start_regions(here=process is not None)
         thread = threading.Thread(target=self._drain_for_ever, name="pycarbon-recorder", daemon=True)
-        with _signals_elsewhere():
+        with signals_elsewhere():
             thread.start()
         self._thread = thread
         self._start_ns = time.monotonic_ns()
@@ -357,19 +357,6 @@ def _readable(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return [_readable(part) for part in value]
     return value
-
-
-@contextmanager
-def _signals_elsewhere() -> Iterator[None]:
-    """Let the threads started within leave all signals to the program's own: it may hold them, or wait for them."""
-    if not hasattr(signal, "pthread_sigmask"):
-        yield
-        return
-    mask = signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
 
 
 def _anchor() -> dict[str, Any]:

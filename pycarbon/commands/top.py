@@ -21,9 +21,9 @@ if TYPE_CHECKING:
     import rich.console
     import rich.live
 
+    from pycarbon.here import Here
     from pycarbon.intensity import Intensity
     from pycarbon.live import Live, Snapshot
-    from pycarbon.rating import Rating
     from pycarbon.reports.screen import Line, Surroundings
     from pycarbon.reports.text import Style
     from pycarbon.sources import Discovery
@@ -89,18 +89,12 @@ def run(options: argparse.Namespace) -> None:
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # ours: numpy would start threads
     if sys.stdout is None:
         raise PyCarbonError("there is nowhere to show it: standard output is closed")
-    from pycarbon.feeds import Sampling
     from pycarbon.live import Live
-    from pycarbon.sources import Roots, discover
 
     with Attention() as attention:
-        discovery = discover(Roots() if options.root is None else Roots.under(options.root))
-        chosen, rating = _settings(options, discovery.machine.boot)
-        by_default = options.cpu_budget is None and chosen.layers["cpu_budget_percent"] == "default"
-        budget = CPU_BUDGET_PERCENT if by_default else chosen.cpu_budget_percent
-        sampling = Sampling(chosen.rate_hz, budget, chosen.priority)
-        live = Live(discovery, sampling, rating, options.interval)
-        output = _output(options, discovery, rating.intensity, attention)
+        found = _look_around(options)
+        live = Live(found.discovery, found.sampling, found.rating, options.interval)
+        output = _output(options, found.discovery, found.rating.intensity, attention)
         try:
             live.start()
             with output:
@@ -114,22 +108,15 @@ def run(options: argparse.Namespace) -> None:
             live.stop()
 
 
-def _settings(options: argparse.Namespace, boot: str | None) -> tuple[Any, Rating]:
-    from pycarbon import settings, siting, zones
+def _look_around(options: argparse.Namespace) -> Here:
+    from pycarbon import here
 
     arguments = {"zone": options.zone, "cpu_budget_percent": options.cpu_budget, "priority": options.priority}
-    try:
-        chosen, complaints = settings.resolve(arguments)
-    except (OSError, RuntimeError) as error:
-        raise PyCarbonError(f"the settings cannot be read: {error}") from None
-    if options.zone is not None:
-        zones.find(options.zone)  # refuses what somebody just typed
-    rating, lines = siting.site(chosen, root=options.root or Path("/"), boot=boot)
-    complaints += lines
+    found = here.find(arguments, options.root, CPU_BUDGET_PERCENT)
     if sys.stderr is not None:
-        for line in complaints:
+        for line in found.complaints:
             print(f"pycarbon: {line}", file=sys.stderr)
-    return chosen, rating
+    return found
 
 
 def _follow(live: Live, output: Output, attention: Attention, options: argparse.Namespace) -> None:

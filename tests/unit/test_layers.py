@@ -14,9 +14,10 @@ ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "pycarbon"
 
 LAYERS = [
-    "_version  errors  interval  domains  microarchitecture  cpu_brand  _native  _marks  _edges  unmarked  ledger",
+    "_version  errors  interval  domains  microarchitecture  cpu_brand  _native  _marks  _edges",
+    "unmarked  ledger",
     "exports.text  exports.extras  student  launch  attention  machine  run  updates  shipped  cpus  msr_units",
-    "clouds  equivalents  hours  fuels  continents  answers  firmware",
+    "clouds  equivalents  hours  fuels  continents  answers  firmware  quiet",
     "services.reading  services.keys  services.turns",
     "zones  described  cloud_metadata  geolocation  services.checks  services.cache  services.transport",
     "intensity  place  services.client  services.electricity_maps_zones",
@@ -43,7 +44,7 @@ LAYERS = [
     "exports.tables",
     "exports.as_pandas",
     "siting  asking",
-    "rated",
+    "rated  here",
     "advice_places  advice_hours",
     "analysis  reducing",
     "recount  advice_waste",
