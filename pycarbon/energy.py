@@ -165,14 +165,20 @@ class Timeline:
         """Sum the times within the span in which the counter was not read, was reset, or stood still at the end."""
         resets = zip(self.before_ns[self.reset].tolist(), self.seen_ns[self.reset].tolist(), strict=True)
         spans = [*self.lost_ns, *resets]
-        period_s = self.period_s
-        if (
-            not self.ends_lost
-            and period_s is not None
-            and end_ns - self.update_ns[-1] > SILENT_PERIODS * period_s * 1e9 + SILENT_NS
-        ):
+        if not self.ends_lost and self._stands_still(end_ns):
             spans.append((int(self.update_ns[-1]), int(end_ns)))
         return float(_covered_ns(spans, np.array([start_ns]), np.array([end_ns]))[0]) / 1e9
+
+    def is_silent(self, time_ns: float) -> bool:
+        """Say whether the counter had moved, and was lost or stood still by then and ever since."""
+        lost = self.ends_lost and len(self.update_ns) > 0 and self.update_ns[-1] < time_ns
+        return bool(lost) or self._stands_still(time_ns)
+
+    def _stands_still(self, time_ns: float) -> bool:
+        period_s = self.period_s
+        if period_s is None:
+            return False
+        return bool(time_ns - self.update_ns[-1] > SILENT_PERIODS * period_s * 1e9 + SILENT_NS)
 
     def edges(self, start_ns: float, end_ns: float) -> int:
         """Count the updates seen within the span."""

@@ -19,7 +19,8 @@ from numpy.typing import NDArray
 from pycarbon.energy import Timeline
 from pycarbon.feeds import Sampling
 from pycarbon.interval import Range
-from pycarbon.model import energy_j
+from pycarbon.model import curves, energy_j
+from pycarbon.quiet import signals_elsewhere
 from pycarbon.run import EDGE_DTYPE, Channel, RunData, group_by_channel, joined
 from pycarbon.samplers import Samplers
 from pycarbon.sources import Discovery
@@ -55,15 +56,16 @@ class Used:
 class Metering:
     """This machine's counters, watched within a `with` block."""
 
-    def __init__(self, discovery: Discovery, sampling: Sampling | None = None) -> None:
+    def __init__(self, discovery: Discovery, sampling: Sampling) -> None:
         """Plan it; nothing runs yet."""
         self._discovery = discovery
-        self._samplers = Samplers(discovery, sampling or Sampling())
+        self._samplers = Samplers(discovery, sampling)
         self._edges: dict[int, NDArray[np.void]] = {}
         self._lock = threading.Lock()
         self._ended = threading.Event()
         self._thread: threading.Thread | None = None
         self._channels: list[Channel] = []
+        self._adding: set[int] | None = None
         self._silent: set[str] = set()
 
     def __enter__(self) -> Metering:
@@ -72,7 +74,8 @@ class Metering:
         self._channels = [channel for channel in self._samplers.channels if channel.in_total]
         if self.measured:
             self._thread = threading.Thread(target=self._drain_for_ever, name="pycarbon-metering", daemon=True)
-            self._thread.start()
+            with signals_elsewhere():
+                self._thread.start()
         return self
 
     def __exit__(
@@ -94,14 +97,17 @@ class Metering:
 
     @property
     def domains(self) -> list[str]:
-        """Name what the total adds."""
-        return [channel.domain for channel in self._channels]
+        """Name what the total adds: what told at the first question, as figures of other sums cannot be compared."""
+        adding = self._adding
+        return [channel.domain for channel in self._channels if adding is None or channel.id in adding]
 
     @property
     def notes(self) -> list[str]:
         """What went wrong, a line each."""
-        left_out = [f"{domain} told nothing for a while and is left out there" for domain in sorted(self._silent)]
-        return self._samplers.notes + left_out
+        silent = [
+            f"the counter of {domain} told nothing for a while, or not enough" for domain in sorted(self._silent)
+        ]
+        return self._samplers.notes + silent
 
     @property
     def cpu_s(self) -> float:
@@ -109,7 +115,8 @@ class Metering:
         return self._samplers.cpu_s
 
     def used(self, start_ns: int, end_ns: int, steady: bool = False) -> Used | None:
-        """Say what was used between two times (CLOCK_MONOTONIC), the second just passed; None where no counter tells.
+        """Say what was used between two times (CLOCK_MONOTONIC), the second just passed; None where no counter tells,
+        or not all of those that told when this was asked first.
 
         `steady`: the same was done again and again all through the span, so the power between the first and the last
         update within it is that of the whole. Nothing is then blurred at its ends, where power changes.
@@ -119,12 +126,17 @@ class Metering:
         with self._lock:
             self._await(end_ns)
             timelines = [self._timeline(channel, start_ns, end_ns) for channel in self._channels]
-        told = [line for line in timelines if not line.is_ambiguous and len(line.level_j)]
-        self._silent.update(
-            channel.domain for channel, line in zip(self._channels, timelines, strict=True) if line not in told
-        )
-        if not told:
+        telling = {
+            channel.id: line
+            for channel, line in zip(self._channels, timelines, strict=True)
+            if len(line.level_j) and not line.is_ambiguous and not line.is_silent(end_ns)
+        }
+        self._silent.update(channel.domain for channel in self._channels if channel.id not in telling)
+        if self._adding is None and telling:
+            self._adding = set(telling)
+        if not telling or not self._adding or not self._adding <= set(telling):
             return None
+        told = [telling[channel] for channel in sorted(self._adding)]
         energies = [
             (steady_energy(line, start_ns, end_ns) if steady else None) or line.between(start_ns, end_ns)
             for line in told
@@ -135,9 +147,13 @@ class Metering:
         )
 
     def modelled_j(self, cpu_s: float, time_s: float) -> Range:
-        """Give the model's energy of a machine that was busy with nothing but so many CPU seconds in that time."""
-        threads = self._discovery.machine.n_threads or 1
-        parts = [energy_j(curve, cpu_s, time_s, threads) for curve in self._discovery.curves]
+        """Give the model's energy of a machine that was busy with nothing but so many CPU seconds in that time.
+
+        Also of domains that have counters: they may have stopped telling.
+        """
+        found = self._discovery
+        known = curves(found.machine) if found.counters else found.curves
+        parts = [energy_j(curve, cpu_s, time_s, found.machine.n_threads or 1) for curve in known]
         return Range(sum(p.low for p in parts), sum(p.best for p in parts), sum(p.high for p in parts))
 
     def forget(self, before_ns: int) -> None:
@@ -159,13 +175,14 @@ class Metering:
                 self._edges[channel] = joined(self._edges.get(channel, _NO_EDGES), some)
 
     def _await(self, end_ns: int) -> None:
-        """Wait until each counter was seen to change after the end: that bounds what was used up to it."""
+        """Wait until each counter that told so far was seen to change after the end: that bounds what was used."""
         deadline_ns = end_ns + round(LONGEST_WAIT_S * 1e9)
         while True:
             self._drain()
             after = [
                 self._edges[c.id]["t_before_ns"][-1] >= end_ns if c.id in self._edges else False
                 for c in self._channels
+                if c.domain not in self._silent
             ]
             if all(after) or time.monotonic_ns() > deadline_ns:
                 return
