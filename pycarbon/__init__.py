@@ -13,12 +13,14 @@ from pycarbon._version import __version__
 
 if TYPE_CHECKING:
     from pycarbon.analysis import Run, load
+    from pycarbon.comparing import Compared, compare
     from pycarbon.errors import IntensityError, PyCarbonError, RunFileError, SourceError
     from pycarbon.marking import Region, get_include, region
     from pycarbon.merging import Merged, merge
     from pycarbon.recording import record
 
 _HOMES = {
+    "Compared": "comparing",
     "IntensityError": "errors",
     "Merged": "merging",
     "PyCarbonError": "errors",
@@ -26,6 +28,7 @@ _HOMES = {
     "Run": "analysis",
     "RunFileError": "errors",
     "SourceError": "errors",
+    "compare": "comparing",
     "get_include": "marking",
     "load": "analysis",
     "merge": "merging",
@@ -34,6 +37,7 @@ _HOMES = {
 }
 
 __all__ = [
+    "Compared",
     "IntensityError",
     "Merged",
     "PyCarbonError",
@@ -42,6 +46,7 @@ __all__ = [
     "RunFileError",
     "SourceError",
     "__version__",
+    "compare",
     "get_include",
     "load",
     "merge",

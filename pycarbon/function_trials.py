@@ -1,0 +1,74 @@
+"""Trials of functions of this process: each is called again and again for longer than the counters need to tell."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from itertools import repeat
+from typing import Any
+
+from pycarbon.experiment import Trial
+from pycarbon.metering import Metering
+
+LEAST_BLOCK_S, BLOCK_PERIODS = 0.1, 50
+"""A trial lasts at least so long, and so many of the times between updates that are seen."""
+
+STEADY_CALLS = 10
+"""So many calls in a trial make its power that of its middle: none of them matters alone."""
+
+
+class FunctionTrials:
+    """Measures one trial after the other; `clock_hz` is asked for the CPUs' clock rate after each."""
+
+    def __init__(
+        self, functions: Sequence[Callable[[], Any]], metering: Metering, clock_hz: Callable[[], float | None]
+    ) -> None:
+        """Call nothing yet."""
+        self._functions = functions
+        self._metering = metering
+        self._clock_hz = clock_hz
+        self.counts = [1] * len(functions)
+
+    def warm_up(self, variant: int) -> None:
+        """Call it until it is known how many calls make a trial."""
+        self._called(variant, 1)  # the first may do what no later one does: import, compile, fill a cache
+        count, length_s = 1, self._called(variant, 1)
+        while length_s < LEAST_BLOCK_S / 4:
+            count *= 2 if length_s > 1e-4 else 10
+            length_s = self._called(variant, count)
+        self.counts[variant] = max(1, round(count * LEAST_BLOCK_S / length_s))
+        period_s = self.measure(variant).period_s
+        block_s = max(LEAST_BLOCK_S, BLOCK_PERIODS * period_s)
+        self.counts[variant] = max(1, round(count * block_s / length_s))
+
+    def measure(self, variant: int) -> Trial:
+        """Call it as often as a trial needs, and say what the machine used."""
+        count, samplers_s = self.counts[variant], self._metering.cpu_s
+        cpu_s = time.process_time()
+        start_ns = time.monotonic_ns()
+        self._call(variant, count)
+        end_ns = time.monotonic_ns()
+        cpu_s = time.process_time() - cpu_s - (self._metering.cpu_s - samplers_s)
+        used = self._metering.used(start_ns, end_ns, steady=count >= STEADY_CALLS)
+        self._metering.forget(start_ns)
+        return Trial(
+            variant,
+            start_ns,
+            end_ns,
+            count,
+            (end_ns - start_ns) / 1e9 / count,
+            max(cpu_s, 0.0) / count,
+            None if used is None else used.energy_j.times(1 / count),
+            0.0 if used is None else used.period_s,
+            self._clock_hz(),
+        )
+
+    def _called(self, variant: int, count: int) -> float:
+        start_s = time.perf_counter()
+        self._call(variant, count)
+        return time.perf_counter() - start_s
+
+    def _call(self, variant: int, count: int) -> None:
+        function = self._functions[variant]
+        for _ in repeat(None, count):
+            function()
