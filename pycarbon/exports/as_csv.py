@@ -8,6 +8,7 @@ import numpy as np
 
 from pycarbon.exports.recorded import Recorded
 from pycarbon.exports.tables import Column, Values, Words, table
+from pycarbon.exports.text import quoted
 
 ROWS = 1 << 14
 
@@ -23,12 +24,8 @@ def write(run: Recorded, sink: BinaryIO, name: str, every: str | float | None) -
 
 def _fields(column: Column, values: Values) -> list[str]:
     if isinstance(values, Words):  # quoted once for each word, not for each row: this is millions of rows
-        return Words(values.codes, [_quoted(word) for word in values.words]).tolist()
+        return Words(values.codes, [quoted(word) for word in values.words]).tolist()
     return list(map(str, cells(column, values, "")))
-
-
-def _quoted(word: str) -> str:
-    return '"' + word.replace('"', '""') + '"' if any(mark in word for mark in ',"\r\n') else word
 
 
 def cells(column: Column, values: Values, unknown: Any) -> list[Any]:

@@ -9,8 +9,10 @@ from pycarbon.analysis import Run
 if TYPE_CHECKING:
     from pycarbon.footprint import Sci
     from pycarbon.merging import Merged
+    from pycarbon.run_differences import RunDifferences
 
 NAMES = ("text", "json")
+COMPARED_NAMES = (*NAMES, "csv", "markdown")
 
 
 class Report(Protocol):
@@ -50,3 +52,33 @@ def get_merged(name: str, stream: TextIO | None) -> MergedReport:
     from pycarbon.reports.text import style_for
 
     return MergedText(style_for(stream))
+
+
+class ComparedReport(Protocol):
+    """What every report of runs side by side can do."""
+
+    def render(self, compared: RunDifferences) -> str:
+        """Give the whole report."""
+        ...
+
+
+def get_compared(name: str, stream: TextIO | None, everything: bool = False) -> ComparedReport:
+    """Find the report of runs side by side called `name`, fit for `stream`; with `everything`, of all regions."""
+    if name == "json":
+        from pycarbon.reports.compared_json import ComparedJson
+
+        return ComparedJson()
+    from pycarbon.reports.text import style_for
+
+    style = style_for(stream)
+    if name == "csv":
+        from pycarbon.reports.compared_csv import ComparedCsv
+
+        return ComparedCsv(style)
+    if name == "markdown":
+        from pycarbon.reports.compared_markdown import ComparedMarkdown
+
+        return ComparedMarkdown(style, everything)
+    from pycarbon.reports.compared_text import ComparedText
+
+    return ComparedText(style, everything)

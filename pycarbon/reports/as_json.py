@@ -28,17 +28,7 @@ def as_dict(run: Run, score: Sci | None = None) -> dict[str, Any]:
     known = not math.isnan(energy.total_j)
     values = {
         "schema": SCHEMA,
-        "run": {
-            "id": run.id,
-            "project": run.project,
-            "name": run.name,
-            "command": run.command,
-            "started_at": run.started_at,
-            "duration_s": run.duration_s,
-            "complete": run.complete,
-            "exit_status": run.exit_status,
-            "tags": run.tags,
-        },
+        "run": described(run),
         "energy": asdict(energy),
         "emissions": _emissions(run) if known else None,
         "marginal_emissions": asdict(run.marginal) if known and run.marginal else None,
@@ -51,6 +41,21 @@ def as_dict(run: Run, score: Sci | None = None) -> dict[str, Any]:
     }
     cleaned: dict[str, Any] = without_nan(values)
     return cleaned
+
+
+def described(run: Run) -> dict[str, Any]:
+    """Give what a run says of itself."""
+    return {
+        "id": run.id,
+        "project": run.project,
+        "name": run.name,
+        "command": run.command,
+        "started_at": run.started_at,
+        "duration_s": run.duration_s,
+        "complete": run.complete,
+        "exit_status": run.exit_status,
+        "tags": run.tags,
+    }
 
 
 def _emissions(run: Run) -> dict[str, Any]:

@@ -50,6 +50,14 @@ class Style:
         """Make text recede, where that is possible."""
         return f"\x1b[2m{text}\x1b[0m" if self.colour else text
 
+    def red(self, text: str) -> str:
+        """Show that a figure grew, where that is possible."""
+        return f"\x1b[31m{text}\x1b[0m" if self.colour else text
+
+    def green(self, text: str) -> str:
+        """Show that a figure shrank, where that is possible."""
+        return f"\x1b[32m{text}\x1b[0m" if self.colour else text
+
     def fit(self, text: str) -> str:
         """Replace what the terminal's encoding may lack."""
         return text if self.unicode else text.translate(_ASCII).encode("ascii", "replace").decode("ascii")

@@ -102,7 +102,7 @@ class _Table:
         title = f"Regions · {kind}" if kind and len(kind) + 10 <= self._label else "Regions"
         mark = " " * self._marked
         text = (
-            f" {_fitted(title, self._label, self._more)}{'calls':>{CALLS}}{'time':>{TIME}}{'energy':>{ENERGY}}{mark}"
+            f" {fitted(title, self._label, self._more)}{'calls':>{CALLS}}{'time':>{TIME}}{'energy':>{ENERGY}}{mark}"
         )
         text += f"{'a call':>{PER_CALL}}" + " " * BOUNDS * self._bounds + f"{'share':>{SHARE}}"
         return (text + (f"{'CO2e':>{GRAMS}}" if self._grams else "")).rstrip()
@@ -112,7 +112,7 @@ class _Table:
         indent = " " * min(2 * depth, max(self._label - FEWEST, 0))
         label = name or figures.printable(region.label) or "(no name)"
         calls = _count(region.calls) if not name else ""
-        head = f" {_fitted(indent + label, self._label, self._more)}{calls:>{CALLS}}"
+        head = f" {fitted(indent + label, self._label, self._more)}{calls:>{CALLS}}"
         head += f"{_time(region.time_s):>{TIME}}"
         if region.energy_j is not None:
             yield (head + self._figures(region)).rstrip()
@@ -184,7 +184,7 @@ def _cells(letter: str) -> int:
     return 2 if unicodedata.east_asian_width(letter) in "WF" else 1
 
 
-def _fitted(text: str, cells: int, more: str) -> str:
+def fitted(text: str, cells: int, more: str) -> str:
     """Make a text as wide as `cells` of the terminal: cut it, or fill it with blanks."""
     used = sum(map(_cells, text))
     if used <= cells:
@@ -195,4 +195,4 @@ def _fitted(text: str, cells: int, more: str) -> str:
         if room < 0:
             break
         kept += letter
-    return _fitted(kept + more, cells, "")
+    return fitted(kept + more, cells, "")
