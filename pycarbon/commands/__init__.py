@@ -14,6 +14,7 @@ from pycarbon.errors import PyCarbonError
 COMMANDS = {
     "run": "record a command and say what it cost",
     "report": "show one recorded run",
+    "compare": "compare recorded runs: what changed, by total and by region",
     "merge": "put runs of several machines into one report, on a common clock",
     "export": "write a recorded run for other tools: Parquet, CSV, JSON, Perfetto and Chrome traces",
     "repair": "make a whole run file of one that was damaged or cut off",
@@ -54,7 +55,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     words = list(sys.argv[1:] if arguments is None else arguments)
     name = next((word for word in words if not word.startswith("-")), None)
     theirs: list[str] = []
-    if name == "run" and "--" in words:  # what follows is CMD's, to the letter: no argument parser may see it
+    if (
+        name in ("run", "bench") and "--" in words
+    ):  # what follows is CMD's, to the letter: no argument parser may see it
         border = words.index("--")
         words, theirs = words[:border], words[border:]
     try:

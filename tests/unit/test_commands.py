@@ -147,6 +147,32 @@ def test_what_cannot_be_merged_is_one_line(capsys, tmp_path):
         assert out == "" and err.startswith("pycarbon: ") and err.count("\n") == 1 and reason in err
 
 
+@pytest.mark.parametrize("how", [[], ["--json"], ["--format", "csv"], ["--format", "markdown", "--all"]])
+def test_a_comparison_goes_to_standard_output(capsys, tmp_path, how):
+    # GIVEN two runs that differ in nothing but their id
+    again = tmp_path / "again.pcr"
+    again.write_bytes(runs_of_another_id())
+    # THEN nothing changed between them
+    assert main(["compare", str(GOLDEN), str(again), *how]) == 0
+    out, err = capsys.readouterr()
+    assert err == "" and "same" in out and "less" not in out and out.endswith("\n")
+    if how == ["--json"]:
+        assert json.loads(out)["energy"]["changes"][0]["ratio"] == 1
+
+
+def test_what_cannot_be_compared_is_one_line(capsys, tmp_path):
+    (tmp_path / "text.pcr").write_text("hello")
+    for words, reason in [
+        ([GOLDEN, GOLDEN], "is the same run as"),
+        ([GOLDEN, tmp_path / "missing.pcr"], "missing.pcr"),
+        ([tmp_path / "text.pcr", GOLDEN], "text.pcr"),
+        ([GOLDEN, tmp_path], "is a folder, not a run file"),
+    ]:
+        assert main(["compare", *map(str, words)]) == 1
+        out, err = capsys.readouterr()
+        assert out == "" and err.startswith("pycarbon: ") and err.count("\n") == 1 and reason in err
+
+
 @pytest.mark.parametrize("command", COMMANDS)
 def test_help_shows_an_example(command):
     told = pycarbon(command, "--help")
@@ -168,6 +194,8 @@ def test_help_lists_the_commands():
         ["report"],
         ["report", "a.pcr", "b.pcr"],
         ["merge"],
+        ["compare", "a.pcr"],
+        ["compare", "a.pcr", "b.pcr", "--format", "html"],
         ["report", "a.pcr", "--format", "xml"],
         ["doctor", "--nonsense"],
         ["run"],

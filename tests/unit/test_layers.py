@@ -71,7 +71,7 @@ LAYERS = [
     "exports.as_json  comparing",
     "exports",
     "commands.run  commands.report  commands.export  commands.doctor  commands.top  commands.merge  commands.repair",
-    "commands.intensity  commands.zones  commands.advise",
+    "commands.intensity  commands.zones  commands.advise  commands.compare",
     "commands",
     "__main__",
 ]
