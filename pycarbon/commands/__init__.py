@@ -13,6 +13,7 @@ from pycarbon.errors import PyCarbonError
 
 COMMANDS = {
     "run": "record a command and say what it cost",
+    "bench": "compare commands: which uses less energy, by how much, how sure",
     "report": "show one recorded run",
     "compare": "compare recorded runs: what changed, by total and by region",
     "merge": "put runs of several machines into one report, on a common clock",

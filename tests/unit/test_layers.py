@@ -14,10 +14,10 @@ ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "pycarbon"
 
 LAYERS = [
-    "_version  errors  interval  domains  microarchitecture  cpu_brand  _native  _marks  _edges",
+    "_version  errors  interrupts  interval  domains  microarchitecture  cpu_brand  _native  _marks  _edges",
     "unmarked  ledger",
     "exports.text  exports.extras  student  launch  attention  machine  run  updates  shipped  cpus  msr_units",
-    "contrast  change",
+    "contrast  sweeps  change",
     "clouds  equivalents  hours  fuels  continents  answers  firmware  quiet",
     "services.reading  services.keys  services.turns",
     "zones  described  cloud_metadata  geolocation  services.checks  services.cache  services.transport",
@@ -55,7 +55,7 @@ LAYERS = [
     "utilisation  region_sums  merge_notes  samplers",
     "merging  metering  run_differences",
     "experiment  conditions",
-    "doubts  function_trials",
+    "doubts  command_trials  function_trials",
     "comparison",
     "recording  live  reports.figures",
     "reports.tree  reports.carbon  reports.changes",
@@ -71,7 +71,7 @@ LAYERS = [
     "exports.as_json  comparing",
     "exports",
     "commands.run  commands.report  commands.export  commands.doctor  commands.top  commands.merge  commands.repair",
-    "commands.intensity  commands.zones  commands.advise  commands.compare",
+    "commands.intensity  commands.zones  commands.advise  commands.bench  commands.compare",
     "commands",
     "__main__",
 ]
