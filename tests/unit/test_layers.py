@@ -72,6 +72,13 @@ LAYERS = [
     "exports",
     "commands.run  commands.report  commands.export  commands.doctor  commands.top  commands.merge  commands.repair",
     "commands.intensity  commands.zones  commands.advise  commands.bench  commands.compare",
+    "integrations  integrations.span  integrations.figure",
+    "integrations.row  integrations.energy_limit  integrations.spending  integrations.exchange  integrations.meter",
+    "integrations.tests_text  integrations.tests_json  integrations.benchmark_rounds",
+    "integrations.benchmark_table",
+    "integrations.benchmarks",
+    "integrations.tests_energy",
+    "pytest_plugin",
     "commands",
     "__main__",
 ]
