@@ -11,6 +11,7 @@ from powercap_emulator import PowercapEmulator
 from ratios import Report, compare
 
 from pycarbon.command_trials import Runner
+from pycarbon.feeds import Sampling
 from pycarbon.interrupts import Interrupts
 from pycarbon.metering import Metering
 from pycarbon.sources import Roots, discover
@@ -22,7 +23,7 @@ QUIET = [(os.POSIX_SPAWN_OPEN, number, os.devnull, os.O_RDWR, 0) for number in r
 @pytest.fixture
 def runner(emulator: PowercapEmulator) -> Iterator[Runner]:
     """Runs commands while counters are sampled, as within a comparison."""
-    with Interrupts() as interrupts, Metering(discover(Roots.under(emulator.root))):
+    with Interrupts() as interrupts, Metering(discover(Roots.under(emulator.root)), Sampling()):
         made = Runner(os.environ, show_output=False, deadline_s=time.monotonic() + 3600, interrupts=interrupts)
         yield made
         made.close()
