@@ -25,7 +25,7 @@ several times in a row.
 """
 
 KEPT_OUTPUT, MOST_READS = 4096, 16
-PIPE_S_PER_BYTE, MOST_ADDED = 0.5e-9, 0.01
+PIPE_S_PER_BYTE, MOST_ADDED = 1e-9, 0.01
 """What a pipe costs who writes to it, as measured beside /dev/null: from such a part of a run on it is said."""
 
 GRACE_S = 2.0

@@ -86,8 +86,5 @@ def disturbances(before: Conditions, after: Conditions, own_cpu_s: float) -> lis
         if stolen > STOLEN:
             lines.append(f"the host took {stolen:.2g} CPUs from this virtual machine meanwhile")
     if before.throttled is not None and after.throttled is not None and after.throttled > before.throttled:
-        lines.append(
-            f"CPUs were slowed down for their heat {after.throttled - before.throttled} times meanwhile: better "
-            "cooling or a lower clock rate makes trials more alike"
-        )
+        lines.append("CPUs were slowed down for their heat meanwhile: better cooling or a lower clock rate helps")
     return lines

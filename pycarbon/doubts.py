@@ -24,11 +24,8 @@ def doubts(experiment: Experiment, names: Sequence[str], unit: str) -> Iterator[
     values = experiment.values(experiment.basis)
     what = "energy" if experiment.is_measured else "CPU time"
     if not experiment.reached:
-        yield (
-            f"the wanted precision of {experiment.plan.precision * 100:g} % was not reached in "
-            f"{len(experiment.rounds)} rounds and {experiment.elapsed_s:.0f} s: allow more time"
-        )
-    yield from _coarse(experiment, names, unit)
+        yield _not_reached(experiment)
+    yield from _coarse(experiment, names)
     for number, name in enumerate(names):
         own = values[:, [0, -1] if number == 0 else [number]].reshape(-1)
         yield from _varied(own, name, what, unit)
@@ -36,18 +33,27 @@ def doubts(experiment: Experiment, names: Sequence[str], unit: str) -> Iterator[
     yield from _clocks(experiment)
 
 
-def _coarse(experiment: Experiment, names: Sequence[str], unit: str) -> Iterator[str]:
+def _not_reached(experiment: Experiment) -> str:
+    plan, count = experiment.plan, len(experiment.rounds)
+    wanted = f"the wanted precision of {plan.precision * 100:g} %"
+    if count < plan.least_rounds:
+        return f"there are {count} rounds: {wanted} is only said to be reached after {plan.least_rounds}"
+    return f"{wanted} was not reached in {count} rounds and {experiment.elapsed_s:.0f} s: allow more time"
+
+
+def _coarse(experiment: Experiment, names: Sequence[str]) -> Iterator[str]:
     if not experiment.is_measured:
         return
     for number, name in enumerate(names):
         mine = [trials[number] for trials in experiment.rounds]
         length_s = float(np.median([(trial.end_ns - trial.start_ns) / 1e9 for trial in mine]))
         period_s = float(np.median([trial.period_s for trial in mine]))
-        if length_s < COARSE_UPDATES * period_s:
+        if length_s < COARSE_UPDATES * period_s:  # the first of them says enough
             yield (
                 f"the counter is seen to change every {period_s:.3g} s, and a trial of {name} lasts "
                 f"{length_s:.3g} s: what is told of it is blurred with what was around it; make it longer"
             )
+            return
 
 
 def _varied(own: Array, name: str, what: str, unit: str) -> Iterator[str]:

@@ -100,6 +100,8 @@ def circumstances(found: Comparison) -> Iterator[str]:
     rounds = f"{found.rounds} rounds in random order (seed {found.seed}), {figures.duration(found.elapsed_s)}"
     if found.basis == "energy_j":
         yield f"{rounds}; {' + '.join(found.domains)}, measured."
+    elif any(trial.energy_j is not None for trial in found.trials):
+        yield f"{rounds}; counters did not tell the energy of all trials: CPU time is compared, and energy modelled."
     else:
         yield (
             f"{rounds}; no counter tells energy here: CPU time is compared, and energy is modelled from it "

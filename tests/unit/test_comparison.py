@@ -78,9 +78,12 @@ def test_what_varies_by_a_factor_of_ten_is_named() -> None:
     def noise():
         return lambda chance, _: chance.uniform(1, 10)
 
-    said = of_world(noise, Plan(max_time_s=100))
+    said = of_world(noise, Plan(max_time_s=400))
     assert any(line.startswith("A varies: its dearest run took ") for line in said)
     assert any(line.startswith("the wanted precision of 1 % was not reached in ") for line in said)
+    # AND where there were too few rounds to stop at any precision, that
+    few = of_world(noise, Plan(max_time_s=50))
+    assert any("is only said to be reached after 10" in line for line in few)
 
 
 def test_trials_that_stand_out_are_counted() -> None:
