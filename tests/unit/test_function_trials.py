@@ -6,6 +6,7 @@ import time
 from functools import cache
 from pathlib import Path
 
+from pycarbon.feeds import Sampling
 from pycarbon.function_trials import FunctionTrials
 from pycarbon.metering import Metering
 from pycarbon.sources import Roots, discover
@@ -19,7 +20,7 @@ def test_a_slow_first_call_does_not_say_how_long_a_call_takes(tmp_path: Path) ->
         while time.perf_counter() < until_s:
             pass
 
-    with Metering(discover(Roots(sys=tmp_path, dev=tmp_path))) as metering:
+    with Metering(discover(Roots(sys=tmp_path, dev=tmp_path)), Sampling()) as metering:
         trials = FunctionTrials([function], metering, lambda: None)
         # WHEN its calls are counted out
         trials.warm_up(0)
