@@ -2,8 +2,9 @@
 
 In each round every variant has one trial, in random order, so whatever changes slowly (temperature, clock rate, other
 programs) meets all variants alike: it is in the pairs, and leaves with them. The random order also makes what is left
-of one round's pair independent of the next one's, however trials depend on each other (Fisher 1935, The Design of
-Experiments): so the scatter of pairs tells how far their mean may be off.
+of one round's pair free of the next one's, however trials depend on each other (Fisher 1935, The Design of
+Experiments): so the scatter of pairs tells how far their mean may be off. What a variant itself leaves to the trial
+after it (heat, a cold cache) is not of that kind: doubts.py looks for it.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ Verdict = Literal["less", "more", "none", "unresolved"]
 
 CONFIDENCE = 0.95
 HOPELESS = 0.5
-"""An interval that reaches half of the figure away from no difference tells nothing that is of use."""
+"""An interval that reaches half as much again from no difference on, or as much less, tells nothing of use."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +49,6 @@ class Contrast:
     """How one variant compares with the first: `ratio` is its figure by the first's.
 
     `floor` is how far the first variant's ratio to itself was from 1, or may be off: a smaller difference is none.
-    `would_have_shown` is the largest difference, as a part of the first's figure, that is still possible.
     """
 
     ratio: Estimate
@@ -57,8 +57,13 @@ class Contrast:
 
     @property
     def would_have_shown(self) -> float:
-        """The difference that would have been seen."""
-        return max(1 - self.ratio.low, self.ratio.high - 1, self.floor)
+        """The difference, as a part of the first's figure, that would have been seen in 39 of 40 experiments.
+
+        It is seen where its estimate is beyond the floor and beyond the reach of the interval, and is itself off by
+        no more than that reach. Whatever is larger is outside of the interval as well.
+        """
+        reach = max(self.ratio.best - self.ratio.low, self.ratio.high - self.ratio.best)
+        return max(reach, self.floor) + reach
 
 
 def mean(values: Array, confidence: float = CONFIDENCE) -> Estimate:
@@ -99,12 +104,13 @@ def contrast(values: Array, base: Array, control: Estimate, confidence: float) -
     if found is None:
         return None
     least = floor(control)
+    beyond = max(found.best, 1 / found.best) - 1 > least
     verdict: Verdict = "none"
-    if found.high < 1 and 1 - found.best > least:
+    if found.high < 1 and beyond:
         verdict = "less"
-    elif found.low > 1 and found.best - 1 > least:
+    elif found.low > 1 and beyond:
         verdict = "more"
-    elif max(1 - found.low, found.high - 1, least) > HOPELESS:
+    elif found.high > 1 + HOPELESS or found.low * (1 + HOPELESS) < 1 or least > HOPELESS:
         verdict = "unresolved"
     return Contrast(found, least, verdict)
 

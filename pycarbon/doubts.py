@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from itertools import pairwise
 
 import numpy as np
 
+from pycarbon import student
 from pycarbon.contrast import Array, trend
 from pycarbon.experiment import Experiment
 
 DRIFTED, CLOCK_VARIED = 0.02, 0.05
+CARRIED_OVER, LEAST_PAIRS = 0.002, 4
 VARIED, STOOD_OUT = 3.0, 8.0
 """Runs that differ by more than a factor of three; trials further from the median than so many usual deviations."""
 
@@ -25,11 +28,12 @@ def doubts(experiment: Experiment, names: Sequence[str], unit: str) -> Iterator[
     what = "energy" if experiment.is_measured else "CPU time"
     if not experiment.reached:
         yield _not_reached(experiment)
-    yield from _coarse(experiment, names)
+    yield from _coarse(experiment, names, unit)
     for number, name in enumerate(names):
         own = values[:, [0, -1] if number == 0 else [number]].reshape(-1)
         yield from _varied(own, name, what, unit)
     yield from _drifted(experiment, values, what)
+    yield from _carried_over(experiment, values, names[0], unit)
     yield from _clocks(experiment)
 
 
@@ -41,14 +45,17 @@ def _not_reached(experiment: Experiment) -> str:
     return f"{wanted} was not reached in {count} rounds and {experiment.elapsed_s:.0f} s: allow more time"
 
 
-def _coarse(experiment: Experiment, names: Sequence[str]) -> Iterator[str]:
+def _coarse(experiment: Experiment, names: Sequence[str], unit: str) -> Iterator[str]:
     if not experiment.is_measured:
         return
+    # commands are blurred at both ends by up to a sixth of a time between updates in the mean, functions mostly not
+    ends = 1 / (3 * experiment.plan.precision) if unit == "run" else 0.0
+    least_updates = max(COARSE_UPDATES, ends)
     for number, name in enumerate(names):
         mine = [trials[number] for trials in experiment.rounds]
         length_s = float(np.median([(trial.end_ns - trial.start_ns) / 1e9 for trial in mine]))
         period_s = float(np.median([trial.period_s for trial in mine]))
-        if length_s < COARSE_UPDATES * period_s:  # the first of them says enough
+        if length_s < least_updates * period_s:  # the first of them says enough
             yield (
                 f"the counter is seen to change every {period_s:.3g} s, and a trial of {name} lasts "
                 f"{length_s:.3g} s: what is told of it is blurred with what was around it; make it longer"
@@ -79,6 +86,30 @@ def _drifted(experiment: Experiment, values: Array, what: str) -> Iterator[str]:
         yield (
             f"{what} {grew} by {min(abs(found.best), 1) * 100:.0f} % from the first round to the last, as when a "
             "machine warms up: the random order keeps that out of the ratios, the figures of each are means over it"
+        )
+
+
+def _carried_over(experiment: Experiment, values: Array, first: str, unit: str) -> Iterator[str]:
+    """Compare, within rounds, the first variant's trial after another variant with its trial after itself."""
+    before: dict[int, int] = {}
+    trials = experiment.trials
+    for earlier, later in pairwise(trials):
+        before[later.start_ns] = earlier.variant
+    apart = []
+    for row, (one, *_, other) in zip(values, experiment.rounds, strict=True):
+        after_itself = [before.get(trial.start_ns, -1) == 0 for trial in (one, other)]
+        if after_itself[0] != after_itself[1] and -1 not in (before.get(t.start_ns, -1) for t in (one, other)):
+            apart.append((row[0] - row[-1]) * (1 if after_itself[1] else -1))
+    level = float(values[:, [0, -1]].mean())
+    if experiment.variants < 2 or len(apart) < LEAST_PAIRS or level <= 0:
+        return
+    found = np.array(apart) / level
+    best, error = float(found.mean()), float(found.std(ddof=1)) / len(found) ** 0.5
+    if abs(best) > student.two_sided(0.99, len(found) - 1) * error and abs(best) > CARRIED_OVER:
+        more = "more" if best > 0 else "less"
+        yield (
+            f"{first} takes {abs(best) * 100:.2g} % {more} after another than after itself: a {unit} depends on the "
+            "one before it, and ratios may be off by a third of that; let each start alike"
         )
 
 

@@ -8,13 +8,14 @@ from itertools import repeat
 from typing import Any
 
 from pycarbon.experiment import Trial
+from pycarbon.interval import Range
 from pycarbon.metering import Metering
 
 LEAST_BLOCK_S, BLOCK_PERIODS = 0.1, 50
 """A trial lasts at least so long, and so many of the times between updates that are seen."""
 
-STEADY_CALLS = 10
-"""So many calls in a trial make its power that of its middle: none of them matters alone."""
+STEADY_CALLS = 50
+"""So many calls in a trial make its power that of its middle: each is over before the next update that is seen."""
 
 
 class FunctionTrials:
@@ -49,7 +50,13 @@ class FunctionTrials:
         self._call(variant, count)
         end_ns = time.monotonic_ns()
         cpu_s = time.process_time() - cpu_s - (self._metering.cpu_s - samplers_s)
-        used = self._metering.used(start_ns, end_ns, steady=count >= STEADY_CALLS)
+        used, energy = self._metering.used(start_ns, end_ns), None
+        if used is not None:
+            energy = used.energy_j
+            steady = self._metering.used(start_ns, end_ns, steady=True) if count >= STEADY_CALLS else None
+            if steady is not None:  # which is nearer, but whose bounds hold for a steady power only
+                best_j = steady.energy_j.best
+                energy = Range(min(energy.low, best_j), best_j, max(energy.high, best_j))
         self._metering.forget(start_ns)
         return Trial(
             variant,
@@ -58,7 +65,7 @@ class FunctionTrials:
             count,
             (end_ns - start_ns) / 1e9 / count,
             max(cpu_s, 0.0) / count,
-            None if used is None else used.energy_j.times(1 / count),
+            None if energy is None else energy.times(1 / count),
             0.0 if used is None else used.period_s,
             self._clock_hz(),
         )

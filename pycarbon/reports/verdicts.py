@@ -6,13 +6,13 @@ import math
 from collections.abc import Iterator
 
 from pycarbon.comparison import Comparison
-from pycarbon.contrast import Contrast, Estimate
+from pycarbon.contrast import Contrast, Estimate, floor
 from pycarbon.reports import carbon, figures
 
 NAMES = {"energy_j": "energy", "cpu_s": "CPU time", "time_s": "time", "power_w": "mean power"}
 _VERBS = {"energy_j": "uses", "cpu_s": "uses", "time_s": "takes", "power_w": "draws"}
-MANY_TIMES = 2.0
-"""From twice as much on a ratio is said as one."""
+MANY_TIMES, HUNDREDTH, SAME_TO = 2.0, 0.01, 0.05
+"""From twice as much on a ratio is said as one, below a hundredth also; a time known to less is no news."""
 
 
 def percent(share: float, half_width: float) -> str:
@@ -42,8 +42,9 @@ def sentence(found: Comparison, number: int, name: str, first: str) -> str:
         return f"{name} and {first} cannot be compared: one of them used no {what} that could be seen."
     shown = contrast.would_have_shown
     if contrast.verdict == "unresolved":
-        reach = "any difference" if shown >= 1 else f"a difference of {percent(shown, shown / 10)} %"
-        return f"{name} and {first} cannot be told apart: trials vary so much that {reach} may hide in it."
+        ratio = contrast.ratio
+        many = f"from {ratio.low:.2g} to {ratio.high:.2g} times" if ratio.high < math.inf else "any number of times"
+        return f"{name} and {first} cannot be told apart: trials vary so much that it may be {many} as much."
     other = found.contrasts["time_s"][number]
     if contrast.verdict == "none":
         nothing = f"{name}: no difference to {first} in {what} seen; one over {_bound(shown)} would have shown"
@@ -51,7 +52,11 @@ def sentence(found: Comparison, number: int, name: str, first: str) -> str:
             return f"{nothing}."
         return f"{nothing}. It takes {amount(other, 'time')} ({interval(other)})."
     head = f"{name} {_VERBS[found.basis]} {amount(contrast, what, first)} ({interval(contrast)})"
-    if other is None or other.verdict == "unresolved":
+    if (
+        other is None
+        or other.verdict == "unresolved"
+        or (other.verdict == "none" and other.would_have_shown > SAME_TO)
+    ):
         return f"{head}."
     if other.verdict == "none":
         return f"{head}; its time is the same to {_bound(other.would_have_shown)}."
@@ -61,22 +66,30 @@ def sentence(found: Comparison, number: int, name: str, first: str) -> str:
 def amount(contrast: Contrast, what: str, first: str = "") -> str:
     """Write a difference: "12 % less energy than A", "3.2 times as much time"."""
     ratio = contrast.ratio
+    if ratio.best <= HUNDREDTH:
+        return f"one {1 / ratio.best:,.0f}th of the {what}{first and f' of {first}'}"
     if ratio.best >= MANY_TIMES:
-        many = f"{ratio.best:.{_decimals((ratio.high - ratio.low) / 2)}f}"
-        return f"{many} times as much {what}{first and f' as {first}'}"
-    share = percent(abs(ratio.best - 1), (ratio.high - ratio.low) / 2)
+        return f"{ratio.best:.{_digits(ratio)}f} times as much {what}{first and f' as {first}'}"
+    share = f"{abs(ratio.best - 1) * 100:.{_digits(ratio)}f}"
     return f"{share} % {contrast.verdict} {what}{first and f' than {first}'}"
 
 
 def interval(contrast: Contrast) -> str:
     """Write the ends of a difference as its amount is written."""
-    ratio = contrast.ratio
-    width = (ratio.high - ratio.low) / 2
+    ratio, digits = contrast.ratio, _digits(contrast.ratio)
+    if ratio.best <= HUNDREDTH:
+        return f"95 %: one {1 / ratio.high:,.0f}th to {1 / ratio.low:,.0f}th"
     if ratio.best >= MANY_TIMES:
-        decimals = _decimals(width)
-        return f"95 %: {ratio.low:.{decimals}f} to {ratio.high:.{decimals}f}"
-    ends = sorted((abs(ratio.low - 1), abs(ratio.high - 1)))
-    return f"95 %: {percent(ends[0], width)} to {percent(ends[1], width)}"
+        return f"95 %: {ratio.low:.{digits}f} to {ratio.high:.{digits}f}"
+    ends = sorted((abs(ratio.low - 1) * 100, abs(ratio.high - 1) * 100))
+    return f"95 %: {ends[0]:.{digits}f} to {ends[1]:.{digits}f}"
+
+
+def _digits(ratio: Estimate) -> int:
+    """Count the decimals of a difference that its uncertainty leaves, and that tell its nearer end from none."""
+    scale = 1 if ratio.best >= MANY_TIMES else 100
+    nearer = min(abs(ratio.low - 1), abs(ratio.high - 1))
+    return _decimals(min((ratio.high - ratio.low) / 2, nearer) * scale)
 
 
 def noise(found: Comparison) -> str:
@@ -84,14 +97,11 @@ def noise(found: Comparison) -> str:
     control, name = found.control, found.variants[0].name
     if control is None:
         return ""
-    apart = abs(control.best - 1)
-    reach = max(apart, 1 - control.low, control.high - 1)
-    text = (
-        f"{name} against itself: {percent(apart, reach / 2)} % apart, up to {_bound(reach)} at 95 %: the noise here."
-    )
+    apart, least = abs(control.best - 1), floor(control)
+    text = f"{name} against itself: {percent(apart, least / 2)} % apart; what is below {_bound(least)} is noise here."
     if control.low > 1 or control.high < 1:
         seldom = 20 * max(len(found.contrast), 1)  # its interval has the confidence of each of several
-        text += f" That is more than chance, once in {seldom} comparisons: smaller differences count as none."
+        text += f" It is apart by more than chance, which happens once in {seldom} comparisons."
     return text
 
 

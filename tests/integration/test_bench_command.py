@@ -176,7 +176,15 @@ def test_a_command_that_never_ends_is_ended_with_the_time(bench, tmp_path) -> No
 
 def test_one_that_never_ends_after_some_rounds_leaves_those(bench, tmp_path) -> None:
     # GIVEN a command that sleeps for ever from its twelfth run on
-    words = ["--warmup", "0", "--max-time", "4", "echo $$ >> pids; [ $(wc -l < pids) -lt 12 ] || exec sleep 600"]
+    words = [
+        "--warmup",
+        "0",
+        "--prepare",
+        "true",
+        "--max-time",
+        "4",
+        "echo $$ >> pids; [ $(wc -l < pids) -lt 12 ] || exec sleep 600",
+    ]
     # WHEN the time is up THEN what was measured is there
     done = run([*bench, *words])
     assert done.returncode == 0, done.stderr
@@ -224,7 +232,7 @@ REPEATED = "echo $$ >> pids; exec sleep 0.02"
 def test_ctrl_c_shows_the_rounds_so_far_and_leaves_nobody(bench, tmp_path) -> None:
     # GIVEN a comparison in a terminal, with its bar
     with terminal(
-        [*bench, "--warmup", "0", "--precision", "0.01%", "--cleanup", "touch cleaned", REPEATED]
+        [*bench, "--warmup", "0", "--prepare", "true", "--precision", "0.01%", "--cleanup", "touch cleaned", REPEATED]
     ) as screen:
         screen.wait_for(" to go")
         # WHEN Ctrl-C is typed
@@ -246,7 +254,18 @@ def test_ctrl_c_before_there_is_anything_ends_all_the_same(bench, tmp_path) -> N
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
 def test_a_signal_that_ends_programs_is_an_interruption(bench, tmp_path, number: signal.Signals) -> None:
-    words = ["--warmup", "0", "--precision", "0.01%", "--cleanup", "touch cleaned", "--json", REPEATED]
+    words = [
+        "--warmup",
+        "0",
+        "--prepare",
+        "true",
+        "--precision",
+        "0.01%",
+        "--cleanup",
+        "touch cleaned",
+        "--json",
+        REPEATED,
+    ]
     with started([*bench, *words]) as process:
         wait_until(lambda: (tmp_path / "pids").exists() and len((tmp_path / "pids").read_text().split()) > 8)
         process.send_signal(number)

@@ -110,6 +110,25 @@ def test_clock_rates_that_differ_are_said() -> None:
     assert any("varied between trials, from 2.00 to 3.00 GHz" in line for line in lines(measure, world=world))
 
 
+@pytest.mark.parametrize(("left_behind", "noticed"), [(0.0, False), (0.03, True)])
+def test_what_a_variant_leaves_to_the_next_trial_is_noticed(left_behind: float, noticed: bool) -> None:
+    # GIVEN a first variant after which every trial is dearer
+    said = []
+    for seed in range(10):
+        world, last = TrialWorld([1.0, 1.0], white(0.005), seed), [-1]
+
+        def measure(variant: int, world=world, last=last) -> Trial:
+            trial = world.measure(variant)
+            assert trial.energy_j is not None
+            dearer, last[0] = 1 + left_behind * (last[0] == 0), variant
+            return replace(trial, energy_j=trial.energy_j.times(dearer))
+
+        said += lines(measure, world=world)
+    # THEN it is said as a rule, and not where there is nothing
+    count = sum("after another than after itself" in line for line in said)
+    assert count >= 8 if noticed else count <= 1
+
+
 def test_slow_waves_are_no_drift_from_first_to_last(tmp_path: Path) -> None:
     found = [concluded(tmp_path, (1.0, 1.0), autocorrelated(0.001, 0.9), seed=seed).warnings for seed in range(20)]
     assert sum(bool(warnings) for warnings in found) <= 1

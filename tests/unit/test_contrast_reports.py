@@ -65,6 +65,9 @@ def said(low: float, best: float, high: float, verdict: str) -> str:
         ((2.9, 3.2, 3.5), "more", "3.2 times as much energy as A (95 %: 2.9 to 3.5)"),
         ((90.0, 100.0, 111.0), "more", "100 times as much energy as A (95 %: 90 to 111)"),
         ((0.02, 0.04, 0.08), "less", "96 % less energy than A (95 %: 92 to 98)"),
+        ((0.001, 0.002, 0.004), "less", "one 500th of the energy of A (95 %: one 250th to 1,000th)"),
+        ((1.02, 2.0, 4.6), "more", "2.00 times as much energy as A (95 %: 1.02 to 4.60)"),
+        ((0.9914, 0.9955, 0.9996), "less", "0.45 % less energy than A (95 %: 0.04 to 0.86)"),
     ],
 )
 def test_differences_in_words(ratio: tuple[float, float, float], verdict: str, words: str) -> None:
@@ -79,15 +82,15 @@ def test_a_share_is_written_to_its_uncertainty(share: float, half_width: float) 
 
 @given(st.floats(1e-4, 0.5))
 def test_a_bound_is_never_written_smaller_than_it_is(two: Comparison, share: float) -> None:
-    # GIVEN a difference that is only ruled out beyond a bound
-    none = Contrast(Estimate(1 - share, 1.0, 1 + share / 2), share / 2, "none")
+    # GIVEN a difference that would only have shown beyond a bound
+    none = Contrast(Estimate(1 - share / 2, 1.0, 1 + share / 2), share / 4, "none")
     [line] = verdicts(replace(two, contrasts={"energy_j": [none], "time_s": [None]}))
     said = float(line.split("one over ")[1].split(" %")[0])
     # THEN what is said is that or a little more
     assert share * 100 * (1 - 1e-6) <= said <= share * 100 * 1.5 + 0.001
     # AND so it is with what the first shows against itself
-    said = float(noise(replace(two, control=none.ratio)).split("up to ")[1].split(" %")[0])
-    assert said >= share * 100 * (1 - 1e-6)
+    said = float(noise(replace(two, control=none.ratio)).split("what is below ")[1].split(" %")[0])
+    assert said >= share / 2 * 100 * (1 - 1e-6)
 
 
 def test_the_verdicts_of_a_whole_comparison(folder: Path) -> None:
@@ -109,13 +112,13 @@ def test_what_uses_nothing_is_not_compared(two: Comparison) -> None:
 def test_the_noise_is_what_the_first_shows_against_itself(two: Comparison) -> None:
     assert noise(replace(two, control=None)) == ""
     assert noise(replace(two, control=Estimate(0.99, 1.001, 1.012))).startswith(
-        "A against itself: 0.1 % apart, up to 1.2 % at 95 %: the noise here."
+        "A against itself: 0.1 % apart; what is below 1.1 % is noise here."
     )
     apart = Estimate(1.02, 1.03, 1.04)
-    assert "more than chance, once in 20 comparisons" in noise(replace(two, control=apart))
+    assert "more than chance, which happens once in 20 comparisons" in noise(replace(two, control=apart))
     # AND of several variants each interval, the control's too, has a share of the 5 %
     three = replace(two, contrasts={"energy_j": two.contrast * 3})
-    assert "more than chance, once in 60 comparisons" in noise(replace(three, control=apart))
+    assert "more than chance, which happens once in 60 comparisons" in noise(replace(three, control=apart))
 
 
 @pytest.mark.parametrize("name", REPORTS)

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections import Counter
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from trial_world import NOISES, TrialWorld, compared, one_after_the_other, white
 
-from pycarbon.experiment import LEAST_ROUNDS, Experiment, Plan
+from pycarbon.experiment import LEAST_ROUNDS, Experiment, Plan, Trial
+from pycarbon.interval import Range
 
 SEEDS = range(100)
 NOISY = ("white, 2 %", "rising by 10 %, 0.5 %", "autocorrelated, 2 %, memory 0.9")
@@ -29,6 +31,16 @@ def test_two_percent_are_found_at_the_default_precision(noise: str) -> None:
     contrasts = [compared([1.0, 0.98], NOISES[noise], seed)[1][0] for seed in SEEDS]
     assert sum(found.verdict == "less" for found in contrasts) >= 90
     assert sum(found.ratio.low <= 0.98 <= found.ratio.high for found in contrasts) >= 89
+
+
+def test_what_would_have_shown_shows() -> None:
+    # GIVEN what experiments with equal variants say would have shown
+    noise = NOISES["white, 2 %"]
+    shown = sorted(compared([1.0, 1.0], noise, seed)[1][0].would_have_shown for seed in range(40))
+    assert 0.015 < shown[20] < 0.025  # at a precision of 1 %
+    # WHEN there is such a difference THEN it shows in 9 of 10 and more
+    found = [compared([1.0, 1 + shown[20]], noise, seed)[1][0].verdict for seed in range(40, 100)]
+    assert found.count("more") >= 54
 
 
 def test_a_drift_fools_who_measures_one_after_the_other() -> None:
@@ -119,6 +131,16 @@ def test_without_energy_cpu_time_is_compared() -> None:
     assert experiment.basis == "cpu_s"
     [found] = experiment.contrasts("cpu_s")
     assert found is not None and found.ratio.best == pytest.approx(3) and found.verdict == "more"
+
+
+def test_the_power_of_a_trial_is_that_of_all_its_runs() -> None:
+    # GIVEN trials of ten runs each, 0.1 s and 5 J a run, with pauses between that are part of the trial
+    def measure(variant: int) -> Trial:
+        return Trial(variant, 0, 1_250_000_000, 10, 0.1, 0.1, Range(5.0, 5.0, 5.0))
+
+    experiment = Experiment(1, measure, Plan(), 1, iter(range(1000)).__next__)
+    next(experiment.run())
+    assert experiment.values("power_w") == pytest.approx(np.full((1, 2), 40.0))
 
 
 def test_one_variant_alone_is_compared_with_itself() -> None:

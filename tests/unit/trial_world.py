@@ -61,6 +61,11 @@ def spiking(deviation: float, often: float, most: float) -> MakeNoise:
     )
 
 
+def rarely(often: float, most: float) -> MakeNoise:
+    """Dearer by a part now and then, and as dear in the mean as without that."""
+    return lambda: lambda chance, _: (1 + (chance.random() < often) * most) / (1 + often * most)
+
+
 NOISES: dict[str, MakeNoise] = {
     "constant": white(0.0),
     "white, 0.5 %": white(0.005),
@@ -74,15 +79,19 @@ NOISES: dict[str, MakeNoise] = {
 class TrialWorld:
     """Measures trials of variants whose energies are `effects` times that of the first."""
 
-    def __init__(self, effects: Sequence[float], make_noise: MakeNoise, seed: int) -> None:
+    def __init__(
+        self, effects: Sequence[float], make_noise: MakeNoise, seed: int, others: MakeNoise | None = None
+    ) -> None:
+        """`others` is the noise of all variants but the first, where theirs is another."""
         self._effects = effects
-        self._noise = make_noise()
+        self._noises = [make_noise()] if others is None else [make_noise(), others()]
         self._chance = np.random.default_rng(seed)
         self._trials = 0
         self.now_s = 0.0
 
     def measure(self, variant: int) -> Trial:
-        factor = max(self._noise(self._chance, self._trials), 0.01)
+        noise = self._noises[min(variant, len(self._noises) - 1)]
+        factor = max(noise(self._chance, self._trials), 0.01)
         self._trials += 1
         length_s = LENGTH_S * self._effects[variant] * factor
         ends_s = self._chance.uniform(-PERIOD_S, PERIOD_S, 2) / 50  # interpolating between updates is off by so much
@@ -95,10 +104,14 @@ class TrialWorld:
 
 
 def compared(
-    effects: Sequence[float], make_noise: MakeNoise, seed: int, plan: Plan | None = None
+    effects: Sequence[float],
+    make_noise: MakeNoise,
+    seed: int,
+    plan: Plan | None = None,
+    others: MakeNoise | None = None,
 ) -> tuple[Experiment, list[Contrast]]:
     """One whole experiment, to its end."""
-    world = TrialWorld(effects, make_noise, seed)
+    world = TrialWorld(effects, make_noise, seed, others)
     experiment = Experiment(len(effects), world.measure, plan or Plan(), seed, lambda: world.now_s)
     for _ in experiment.run():
         pass
@@ -108,7 +121,7 @@ def compared(
 
 
 def one_after_the_other(make_noise: MakeNoise, seed: int, each: int) -> bool:
-    """What most do: all trials of A, then all of B, equal ones here; whether Welch's test claims a difference."""
+    """What most do: all of A, then all of B, equal ones here; whether Student's two-sample test sees a difference."""
     world = TrialWorld([1.0, 1.0], make_noise, seed)
     first, second = ([_joules(world.measure(variant)) for _ in range(each)] for variant in (0, 1))
     apart = abs(np.mean(first) - np.mean(second))
