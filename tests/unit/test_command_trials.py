@@ -32,8 +32,15 @@ def make_runner() -> Iterator[MakeRunner]:
             runner.close()
 
 
-def children() -> list[int]:
-    return [int(word) for word in Path(f"/proc/self/task/{os.getpid()}/children").read_text().split()]
+def all_children() -> set[int]:
+    return {int(word) for word in Path(f"/proc/self/task/{os.getpid()}/children").read_text().split()}
+
+
+@pytest.fixture
+def children() -> Callable[[], list[int]]:
+    """Which children there are beside those that were there before, of whoever tested here."""
+    before = all_children()
+    return lambda: sorted(all_children() - before)
 
 
 def is_alive(process: int) -> bool:
@@ -104,7 +111,7 @@ def test_signals_are_as_a_shell_would_leave_them(make_runner: MakeRunner) -> Non
     assert [number & 0x7FFFFFFF for number in numbers] == [0, 0]  # beyond it is the C library's own business
 
 
-def test_what_cannot_be_started_is_said(make_runner: MakeRunner, tmp_path: Path) -> None:
+def test_what_cannot_be_started_is_said(make_runner: MakeRunner, tmp_path: Path, children) -> None:
     with pytest.raises(CommandFailed, match="no-such-command: there is no such command"):
         make_runner().run(["no-such-command"])
     with pytest.raises(CommandFailed, match=r"Permission denied|Is a directory"):
@@ -123,7 +130,7 @@ def test_a_script_that_names_no_interpreter_is_the_shells(make_runner: MakeRunne
 
 @pytest.mark.parametrize("script", ["sleep 600", "trap '' TERM; sleep 600; sleep 600", "kill -STOP $$", "yes"])
 def test_a_command_that_does_not_end_is_ended_with_all_it_started(
-    make_runner: MakeRunner, tmp_path: Path, script: str
+    make_runner: MakeRunner, tmp_path: Path, script: str, children
 ) -> None:
     with pytest.raises(TimeIsUp):
         make_runner(0.5).run(["sh", "-c", f"sleep 601 & echo $$ $! > {tmp_path}/pids; {script}"])
@@ -150,7 +157,9 @@ def test_one_that_closes_its_output_is_waited_for(make_runner: MakeRunner) -> No
 
 
 @pytest.mark.parametrize("part", range(4))
-def test_an_interruption_at_any_moment_of_a_start_leaves_nobody_behind(make_runner: MakeRunner, part: int) -> None:
+def test_an_interruption_at_any_moment_of_a_start_leaves_nobody_behind(
+    make_runner: MakeRunner, part: int, children
+) -> None:
     # GIVEN somebody who interrupts ever later after a command is to start, until it has long started
     runner = make_runner()
     for number in range(40):
@@ -164,7 +173,7 @@ def test_an_interruption_at_any_moment_of_a_start_leaves_nobody_behind(make_runn
 
 
 def test_who_interrupts_twice_need_not_wait_for_one_that_does_not_care(
-    make_runner: MakeRunner, tmp_path: Path
+    make_runner: MakeRunner, tmp_path: Path, children
 ) -> None:
     runner = make_runner()
     script = f"trap 'kill -INT {os.getpid()}' TERM; kill -INT {os.getpid()}; while :; do sleep 0.01; done"
