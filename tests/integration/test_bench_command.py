@@ -19,7 +19,7 @@ from processes import PYCARBON, PYTHON, run, started, state, wait_until
 from test_run_terminal import terminal
 
 POWER_W = 58
-QUICK = ("--precision", "50%", "--warmup", "0", "--max-time", "40")
+QUICK = ("--precision", "50%", "--warmup", "0", "--prepare", "true", "--max-time", "40")  # one run a trial
 """Ten rounds, unless the machine is in a bad way."""
 
 
@@ -276,7 +276,7 @@ def test_a_signal_that_ends_programs_is_an_interruption(bench, tmp_path, number:
 
 
 def test_a_comparison_that_was_started_to_ignore_hangups_does(bench, tmp_path) -> None:
-    words = [*bench, "--warmup", "0", "--precision", "50%", "--json", REPEATED]
+    words = [*bench, "--warmup", "0", "--prepare", "true", "--precision", "50%", "--json", REPEATED]
     with started(["nohup", *words]) as process:
         wait_until(lambda: (tmp_path / "pids").exists() and len((tmp_path / "pids").read_text().split()) > 8)
         process.send_signal(signal.SIGHUP)
@@ -314,7 +314,18 @@ def test_a_file_that_cannot_be_written_is_refused_before_anything_runs(bench, tm
 
 def test_without_counters_cpu_time_is_compared_and_it_says_so(tmp_path) -> None:
     (tmp_path / "empty" / "sys").mkdir(parents=True)
-    words = ["--root", str(tmp_path / "empty"), "--precision", "20%", "--max-time", "30", "--warmup", "0"]
+    words = [
+        "--root",
+        str(tmp_path / "empty"),
+        "--precision",
+        "20%",
+        "--max-time",
+        "30",
+        "--warmup",
+        "0",
+        "--prepare",
+        "true",
+    ]
     loop = "i=0; while [ $i -lt {n} ]; do i=$((i+1)); done"
     done = run([PYCARBON, "bench", *words, "--sweep", "n=20000,80000", loop, "--export", "json=a.json"])
     assert done.returncode == 0, done.stderr
@@ -328,7 +339,18 @@ def test_without_counters_cpu_time_is_compared_and_it_says_so(tmp_path) -> None:
 
 def test_counters_that_vanish_half_way_are_no_measurement(tmp_path) -> None:
     with PowercapEmulator(power_w={"package": 50, "dram": 8}) as emulator:
-        words = ["--root", str(emulator.root), "--warmup", "0", "--precision", "50%", "--json", REPEATED]
+        words = [
+            "--root",
+            str(emulator.root),
+            "--warmup",
+            "0",
+            "--prepare",
+            "true",
+            "--precision",
+            "50%",
+            "--json",
+            REPEATED,
+        ]
         with started([PYCARBON, "bench", *words]) as process:
             wait_until(lambda: (tmp_path / "pids").exists() and len((tmp_path / "pids").read_text().split()) > 6)
             emulator.command("remove all")
