@@ -48,7 +48,7 @@ def _not_reached(experiment: Experiment) -> str:
 def _coarse(experiment: Experiment, names: Sequence[str], unit: str) -> Iterator[str]:
     if not experiment.is_measured:
         return
-    # commands are blurred at both ends by up to a sixth of a time between updates in the mean, functions mostly not
+    # commands are blurred at both ends by a sixth of a time between updates in the mean, functions mostly not
     ends = 1 / (3 * experiment.plan.precision) if unit == "run" else 0.0
     least_updates = max(COARSE_UPDATES, ends)
     for number, name in enumerate(names):
@@ -91,15 +91,13 @@ def _drifted(experiment: Experiment, values: Array, what: str) -> Iterator[str]:
 
 def _carried_over(experiment: Experiment, values: Array, first: str, unit: str) -> Iterator[str]:
     """Compare, within rounds, the first variant's trial after another variant with its trial after itself."""
-    before: dict[int, int] = {}
-    trials = experiment.trials
-    for earlier, later in pairwise(trials):
-        before[later.start_ns] = earlier.variant
+    before = {later.start_ns: earlier.variant for earlier, later in pairwise(experiment.trials)}
     apart = []
     for row, (one, *_, other) in zip(values, experiment.rounds, strict=True):
-        after_itself = [before.get(trial.start_ns, -1) == 0 for trial in (one, other)]
-        if after_itself[0] != after_itself[1] and -1 not in (before.get(t.start_ns, -1) for t in (one, other)):
-            apart.append((row[0] - row[-1]) * (1 if after_itself[1] else -1))
+        # nothing is known of what was before the very first trial
+        after = [before.get(trial.start_ns) for trial in (one, other)]
+        if None not in after and (after[0] == 0) != (after[1] == 0):
+            apart.append((row[0] - row[-1]) * (1 if after[1] == 0 else -1))
     level = float(values[:, [0, -1]].mean())
     if experiment.variants < 2 or len(apart) < LEAST_PAIRS or level <= 0:
         return
