@@ -14,7 +14,7 @@ ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "pycarbon"
 
 LAYERS = [
-    "_version  errors  interrupts  interval  domains  microarchitecture  cpu_brand  _native  _marks  _edges",
+    "_version  errors  interrupts  interval  domains  microarchitecture  cpu_brand  _native  _marks  _edges  gpu  kernel_timeline",
     "unmarked  ledger",
     "exports.text  exports.extras  student  launch  attention  machine  run  updates  shipped  cpus  msr_units",
     "contrast  sweeps  change",
