@@ -14,8 +14,8 @@ ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "pycarbon"
 
 LAYERS = [
-    "_version  errors  interrupts  interval  domains  microarchitecture  cpu_brand  _native  _marks  _edges  gpu  kernel_timeline",
-    "unmarked  ledger",
+    "_version  errors  interrupts  interval  domains  microarchitecture  cpu_brand  _native  _marks  _edges",
+    "unmarked  ledger  gpu  kernel_timeline",
     "exports.text  exports.extras  student  launch  attention  machine  run  updates  shipped  cpus  msr_units",
     "contrast  sweeps  change",
     "clouds  equivalents  hours  fuels  continents  answers  firmware  quiet",
