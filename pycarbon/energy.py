@@ -80,7 +80,9 @@ class Timeline:
         unit = float(channel.unit)
         # The hardware counts in its own grain, and the kernel shows whole units of that.
         self.grain_j = COARSEST_GRAIN_J + unit if channel.quantity == "energy" else unit
-        self._is_cpu_time = channel.quantity == "cpu_time"
+        self._is_time = channel.quantity != "energy"
+        self._accuracy = channel.accuracy
+        self._lag_ns = channel.averaged_s * 1e9
         self._range_j = (channel.range_raw + 1) * unit if channel.range_raw else math.inf
         raw = edges["raw"].astype(np.int64)
         rises = np.diff(raw, prepend=raw[:1])
@@ -95,6 +97,9 @@ class Timeline:
         self.is_update = (rises > 0) | self.reset
         self.counter_period_ns = counter_period_ns(self.before_ns[self.is_update], self.seen_ns[self.is_update])
         times_ns = update_times(self.before_ns[self.is_update], self.seen_ns[self.is_update], self.counter_period_ns)
+        # What is a mean over the time before shows no more than was used by then, and no less than was before it.
+        self.before_ns -= round(self._lag_ns)
+        times_ns -= self._lag_ns / 2
         self.update_ns = np.maximum.accumulate(times_ns)  # a file may hold looks that overlap
         self.update_j = self.level_j[self.is_update]
         self.is_ambiguous = self._goes_round_too_often()
@@ -139,8 +144,8 @@ class Timeline:
         index = np.searchsorted(starts, time_ns, side="left")
         beyond = index >= len(starts)
         last_j = self.level_j[-1]
-        # CPU time that stands still is that of CPUs at rest; a counter of energy that does has stopped telling.
-        told_ns = self.seen_ns if self._is_cpu_time else self.update_ns
+        # Time that stands still is that of processors at rest; a counter of energy that does has stopped telling.
+        told_ns = self.seen_ns if self._is_time else self.update_ns - self._lag_ns / 2
         since_ns = time_ns - (told_ns[-1] if len(told_ns) else self.seen_ns[0])
         rest_j = last_j + self.largest_step_j + self._largest_power_w * np.maximum(since_ns, 0) / 1e9
         inside = self.update_j[np.minimum(index, max(len(starts) - 1, 0))] if len(starts) else rest_j
@@ -155,11 +160,15 @@ class Timeline:
         best, low, high = self.best_j(times), self.low_j(times), self.high_j(times)
         hidden_j = self._hidden_j(start_ns, end_ns)
         amount = max(float(best[1] - best[0]), 0.0)
-        return Range(
+        return self.doubted(
             min(max(float(low[1] - high[0]), 0.0), amount),
             amount,
             max(float(high[1] - low[0]) + hidden_j, amount),
         )
+
+    def doubted(self, low_j: float, best_j: float, high_j: float) -> Range:
+        """Widen an interval by what the sensor itself may be off."""
+        return Range(low_j * (1 - self._accuracy), best_j, high_j * (1 + self._accuracy))
 
     def gap_s(self, start_ns: float, end_ns: float) -> float:
         """Sum the times within the span in which the counter was not read, was reset, or stood still at the end."""
@@ -178,7 +187,7 @@ class Timeline:
         period_s = self.period_s
         if period_s is None:
             return False
-        return bool(time_ns - self.update_ns[-1] > SILENT_PERIODS * period_s * 1e9 + SILENT_NS)
+        return bool(time_ns - self.update_ns[-1] > SILENT_PERIODS * period_s * 1e9 + SILENT_NS + self._lag_ns)
 
     def edges(self, start_ns: float, end_ns: float) -> int:
         """Count the updates seen within the span."""

@@ -114,16 +114,17 @@ def of_channel(source: Supply, ledger: Ledger, label: Whole, groups: Groups, sta
         in_fit[:-1] = groups.sums(ran.astype(np.float64)) > 0
         in_fit[-1] = True
         for number in np.flatnonzero(in_fit):
-            _take(sums, int(number), shares[number])
+            _take(sums, int(number), shares[number], source.channel.accuracy)
     _add_rest(sums, in_fit, source, ledger, groups, rest)
     return sums
 
 
-def _take(sums: Sums, number: int, share: division.Share) -> None:
+def _take(sums: Sums, number: int, share: division.Share, accuracy: float) -> None:
     best = share.guess_j
     sums.best[number] = best
     sums.below2[number] = max(best - share.low_j, 0.0) ** 2
     sums.above2[number] = max(share.high_j - best, 0.0) ** 2
+    sums.below[number], sums.above[number] = accuracy * share.low_j, accuracy * share.high_j
     sums.resolved[number] = share.resolved and share.energy_j is not None
     sums.remedies[number] = share.remedy
     sums.attributed[number] = share.attributed

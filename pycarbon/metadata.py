@@ -209,6 +209,12 @@ META_MEMBERS: dict[str, Check] = {
     "device_source": _TEXT,
     "wue_source": _TEXT,
     "place": _map_of(_PLAIN),
+    "gpus": _each(
+        _all(
+            _map_of(lambda value: _PLAIN(value) or _TEXTS(value)),
+            lambda value: type(value.get("domain")) is str and type(value.get("slices", [])) in (list, type(None)),
+        )
+    ),
 }
 FOOTER_MEMBERS: dict[str, Check] = {
     "start_ns": _TIME,

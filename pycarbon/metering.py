@@ -212,7 +212,7 @@ def steady_energy(timeline: Timeline, start_ns: int, end_ns: int) -> Range | Non
     risen_j = float(timeline.update_j[last] - timeline.update_j[first])
     off_ns = float(seen_ns[last] - before_ns[last] + seen_ns[first] - before_ns[first]) / 2
     grain_j = timeline.grain_j
-    return Range(
+    return timeline.doubted(
         max(risen_j - grain_j, 0.0) / (apart_ns + off_ns) * span_ns,
         risen_j / apart_ns * span_ns,
         (risen_j + grain_j) / (apart_ns - off_ns) * span_ns,

@@ -40,6 +40,16 @@ MAX_CHANNELS = 2**16 - 1
 MAX_RAW = 2**62
 """No counter with a range shows more, so that differences fit 64 bits: a range above is taken for none."""
 
+Quantity = Literal["energy", "cpu_time", "gpu_time", "power", "utilisation", "frequency", "temperature", "throttle"]
+"""What a channel tells. The first three are counters, the others levels: each edge has the value from then on."""
+QUANTITIES: tuple[Quantity, ...] = get_args(Quantity)
+
+COUNTED: tuple[Quantity, ...] = ("energy", "cpu_time", "gpu_time")
+
+_MAY_LACK = ("accuracy", "averaged_s")
+LONGEST_MEAN_S = 60.0
+"""No sensor averages over longer."""
+
 _UNIT = re.compile(r"([1-9][0-9]{0,11})(?:/([0-9]{1,15}))?")
 
 
@@ -76,28 +86,36 @@ def _exact(unit: str) -> Fraction:
 class Channel:
     """One domain read through one source.
 
-    `unit` is what one raw count is worth, exactly: joules, or seconds where `quantity` is "cpu_time".
-    `range_raw` is the largest raw value before the counter goes on at 0; 0 where it has none.
-    A channel of the source "model" has no edges: its figures follow from the run's CPU time.
+    `unit` is what one raw count is worth, exactly: joules, seconds of CPU or GPU time, W, Hz, degrees Celsius, or
+    parts of 1 (of what throttles a GPU each bit is a reason). `range_raw` is the largest raw value before the counter
+    goes on at 0; 0 where it has none. A channel of the source "model" has no edges: its figures follow from the run's
+    CPU time.
+
+    `accuracy` is by which part of a figure the sensor itself may be off, 0 where that is not part of the interval.
+    What the channel shows may be a mean over `averaged_s` before: it then lags by up to so much.
     """
 
     id: int
     domain: str
     source: str
     kind: Kind
-    quantity: Literal["energy", "cpu_time"]
+    quantity: Quantity
     unit: Fraction
     range_raw: int
     in_total: bool
+    accuracy: float = 0.0
+    averaged_s: float = 0.0
 
     def to_dict(self) -> dict[str, Any]:
         """Give the channel as JSON can hold it; the unit as "numerator/denominator"."""
-        return {name: getattr(self, name) for name in self.__slots__} | {"unit": str(self.unit)}
+        values = {name: getattr(self, name) for name in self.__slots__} | {"unit": str(self.unit)}
+        return {name: value for name, value in values.items() if value or name not in _MAY_LACK}
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Channel:
         """Read what to_dict wrote; ValueError, KeyError or TypeError where it is something else."""
-        found = cls(**{name: values[name] for name in cls.__slots__} | {"unit": _exact(values["unit"])})
+        told = {name: values[name] for name in cls.__slots__ if name in values or name not in _MAY_LACK}
+        found = cls(**told | {"unit": _exact(values["unit"])})
         if (
             type(found.id) is not int
             or type(found.domain) is not str
@@ -105,7 +123,10 @@ class Channel:
             or type(found.range_raw) is not int
             or type(found.in_total) is not bool
             or found.kind not in KINDS
-            or found.quantity not in ("energy", "cpu_time")
+            or found.quantity not in QUANTITIES
+            or any(type(getattr(found, name)) not in (int, float) for name in _MAY_LACK)
+            or not 0 <= found.accuracy < 1
+            or not 0 <= found.averaged_s <= LONGEST_MEAN_S
             or not 0 <= found.id < MAX_CHANNELS
             or not 0 <= found.range_raw < MAX_RAW
         ):

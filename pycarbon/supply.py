@@ -32,7 +32,8 @@ class Measured:
         best = np.maximum(line.best_j(end_ns) - line.best_j(start_ns), 0.0)
         low = np.clip(line.low_j(end_ns) - line.high_j(start_ns), 0.0, best)
         high = np.maximum(line.high_j(end_ns) - line.low_j(start_ns) + line.hidden_j(start_ns, end_ns), best)
-        return low, best, high
+        off = self.channel.accuracy
+        return low * (1 - off), best, high * (1 + off)
 
 
 @dataclass(frozen=True, slots=True)

@@ -178,6 +178,14 @@ def _object(frame):
     return value
 
 
+QUANTITIES = ("energy", "cpu_time", "gpu_time", "power", "utilisation", "frequency", "temperature", "throttle")
+
+
+def _is_part(value, below):
+    """Tell whether a JSON value is a number from 0 to less than `below`, and no infinity."""
+    return type(value) in (int, float) and 0 <= value < below
+
+
 def _is_int(value, low, high):
     """Tell whether a JSON value is a whole number from low to high."""
     return type(value) is int and low <= value <= high
@@ -196,11 +204,13 @@ def _take_metadata(file, metadata):
         ids.add(number)
         for key, type_ in (("domain", str), ("source", str), ("unit", str), ("in_total", bool)):
             _need(isinstance(channel.get(key), type_), f"channel {number} has no right {key}")
-        for key, values in (("kind", ("measured", "attributed", "modelled")), ("quantity", ("energy", "cpu_time"))):
+        for key, values in (("kind", ("measured", "attributed", "modelled")), ("quantity", QUANTITIES)):
             _need(channel.get(key) in values, f"channel {number} has no right {key}")
         fraction = re.fullmatch("[1-9][0-9]{0,11}(/([0-9]{1,15}))?", unit)
         _need(fraction and int(fraction[2] or 1) > 0, f"channel {number} has no right unit")
         _need(_is_int(channel.get("range_raw"), 0, 2**62 - 1), f"channel {number} has no right range_raw")
+        _need(_is_part(channel.get("accuracy", 0), 1), f"channel {number} has no right accuracy")
+        _need(_is_part(channel.get("averaged_s", 0), 60.0000001), f"channel {number} has no right averaged_s")
     file.metadata = metadata
 
 
