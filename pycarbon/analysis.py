@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,18 +12,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pycarbon import home, series, totals
-from pycarbon.attribution import CpuTime, cpu_time, shares
+from pycarbon.attribution import CpuTime, cpu_time, gpu_shares, shares
 from pycarbon.by_hour import energy_by_hour
 from pycarbon.energy import LINE_DTYPE, ChannelEnergy, Timeline, channel_energy, power
 from pycarbon.errors import PyCarbonError, RunFileError
 from pycarbon.frame import LATEST_NS
 from pycarbon.gaps import Gaps, gaps
+from pycarbon.gpu import Gpu
 from pycarbon.hours import EnergyByHour
 from pycarbon.interval import Range
 from pycarbon.model import PowerCurve, energy_j
 from pycarbon.rated import Rated
 from pycarbon.remarks import remarks
-from pycarbon.run import Channel, Kind, RunData
+from pycarbon.run import COUNTED, Channel, Flag, Kind, RunData
 from pycarbon.series import Powers, per_s, seconds
 from pycarbon.totals import Energy, Region, Totals
 
@@ -31,6 +33,8 @@ if TYPE_CHECKING:
 
     from pycarbon.regions import Figures, TreeNode
     from pycarbon.supply import Supply
+
+LEVEL_DTYPE = np.dtype([("time_ns", "<i8"), ("value", "<f8")])
 
 MOST_NAMED = 20
 MOST_NODES, MOST_ROWS = 1000, 1 << 22
@@ -69,6 +73,26 @@ class Run(Rated):
         """The figures as the run's file has them, if it has."""
         kept = self.data.footer.get("totals")
         return totals.from_dict(kept) if kept else None
+
+    @property
+    def gpus(self) -> list[Gpu]:
+        """The GPUs that the recorded program saw."""
+        return [Gpu.from_dict(values) for values in self._meta("gpus", [])]
+
+    def level(self, domain: str) -> NDArray[np.void]:
+        """Give what was read beside the energy, such as "gpu-0-power": an array of `time_ns` and the `value` since.
+
+        W, Hz, degrees Celsius, parts of 1, or for "gpu-0-throttle" NVML's bits. PyCarbonError where it was not read.
+        """
+        channel = self.data.channel(domain)
+        if channel is None or channel.quantity in COUNTED:
+            names = ", ".join(c.domain for c in self.data.channels if c.quantity not in COUNTED)
+            raise PyCarbonError(f"this run has no level {domain!r}; it has {names or 'none'}")
+        edges = self.data.edges_of(channel)
+        edges = edges[(edges["flags"] & (Flag.GAP | Flag.LOST)) == 0]
+        found = np.zeros(len(edges), LEVEL_DTYPE)
+        found["time_ns"], found["value"] = edges["t_seen_ns"], edges["raw"] * float(channel.unit)
+        return found
 
     @cached_property
     def gaps(self) -> list[Gaps]:
@@ -300,11 +324,17 @@ class Run(Rated):
     def _process_energy(self, total: Range) -> Range | None:
         if not self._cpu.process_known:
             return None
-        window_j = sum(
-            (self._window_j(channel) for channel in self._energy_channels if channel.in_total),
-            np.zeros(len(self._cpu.busy_s)),
-        )
-        low, best, high = (float((share * window_j).sum()) for share in shares(self._cpu))
+        of_cpu = shares(self._cpu)
+        sums = np.zeros(3)
+        for channel in self._energy_channels:
+            if not channel.in_total:
+                continue
+            window_j = self._window_j(channel)
+            share: Sequence[NDArray[np.float64]] = of_cpu
+            if channel.domain.startswith("gpu-"):
+                share = self._share_of_gpu(channel.domain)
+            sums += [float((part * window_j).sum()) for part in share]
+        low, best, high = sums.tolist()
         if total.best <= 0:
             return Range(0.0, best, max(best, total.high))
         return Range(
@@ -312,6 +342,13 @@ class Run(Rated):
             best,
             max(min(high * total.high / total.best, total.high), best),
         )
+
+    def _share_of_gpu(self, domain: str) -> Sequence[NDArray[np.float64]]:
+        """Give the tree's share in each window: as the driver tells, else its slices' part, else nobody knows."""
+        border_ns = self._cpu.border_ns
+        parts = {gpu.domain: gpu.slice_share for gpu in self.gpus}
+        none = np.zeros(len(border_ns) - 1)
+        return gpu_shares(self.data, domain, border_ns) or (none, none + (parts.get(domain) or 0.0), none + 1)
 
 
 def figures(run: Run) -> dict[str, Any]:

@@ -4,6 +4,9 @@ In each window the machine's energy is divided among those who kept its CPUs bus
 time, idle power included. The time in which no CPU was busy belongs to nobody: in a window of w seconds with b
 busy CPU seconds that is at least w - b, so a tree with p of them answers for p / max(b, w) of the energy.
 
+A GPU's energy is divided likewise, by the time for which its driver says each process kept it busy. Where it does
+not say, nobody knows the share: the tree may have used all of it, or nothing.
+
 What this assumes, that a CPU second costs the same whoever uses it, is wrong by up to a factor: vector units,
 clock rate and memory traffic differ. The interval weighs the tree's CPU seconds from half to double.
 """
@@ -91,6 +94,27 @@ def _process_s(run: RunData, border_ns: Array, part: Array) -> tuple[Array, Arra
     process_s = seen_s + missing_s * spread
     unseen_s = float(channel.unit) if channel is not None and exact_s is None else 0.0
     return process_s, process_s + unseen_s * part, channel is not None or exact_s is not None
+
+
+def gpu_shares(run: RunData, domain: str, border_ns: Array) -> tuple[Array, Array, Array] | None:
+    """Give the tree's share of a GPU's energy in each window, as shares() does; None where its driver does not tell.
+
+    A tree that had the GPU for itself may answer for all of it: without it the GPU would sleep.
+    """
+    used_s = []
+    for name in (f"{domain}-process", f"{domain}-processes"):
+        channel = run.channel(name)
+        if channel is None or not len(run.edges_of(channel)):
+            return None
+        used_s.append(np.maximum(np.diff(Timeline(run, channel).best_j(border_ns)), 0.0))
+    window_s = np.diff(border_ns) / 1e9
+    own_s = np.minimum(used_s[0], window_s)
+    others_s = np.clip(used_s[1] - own_s, 0.0, window_s - own_s)
+    return (
+        _share(own_s / WEIGHT, others_s, window_s),
+        _share(own_s, others_s, window_s),
+        _share(own_s * WEIGHT, others_s, own_s),
+    )
 
 
 def shares(cpu: CpuTime) -> tuple[Array, Array, Array]:

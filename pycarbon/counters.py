@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from enum import IntEnum
 from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pycarbon.errors import SourceError
-from pycarbon.run import MAX_RAW
+from pycarbon.run import MAX_RAW, Quantity
 
 if TYPE_CHECKING:
     from pycarbon._native import Source
@@ -19,13 +21,27 @@ EVERY = "*"
 """In an obstacle's domains: everything that its source might have shown."""
 
 
+NVML_LIBRARY = "libnvidia-ml.so.1"
+
+
 @dataclass(frozen=True, slots=True)
 class Roots:
-    """Where the kernel's file trees hang; a test or an emulator has its own."""
+    """Where the kernel's file trees hang; a test or an emulator has its own.
+
+    `nvml` is NVIDIA's library; None: where the loader finds it for the machine's own tree, and nowhere for another.
+    `visible_gpus` is what CUDA_VISIBLE_DEVICES says; None: nothing.
+    """
 
     sys: Path = Path("/sys")
     proc: Path = Path("/proc")
     dev: Path = Path("/dev")
+    nvml: str | None = None
+    visible_gpus: str | None = field(default_factory=lambda: os.environ.get("CUDA_VISIBLE_DEVICES"))
+
+    @property
+    def nvml_library(self) -> str:
+        """The name or path of NVIDIA's library to load; empty where there is none."""
+        return self.nvml or (NVML_LIBRARY if self.sys == Path("/sys") else "")
 
     @classmethod
     def under(cls, folder: Path) -> Roots:
@@ -33,7 +49,13 @@ class Roots:
         if not (folder / "sys").is_dir():
             raise SourceError(f"{folder} has no folder sys in it, so it cannot stand for /")
         proc = folder / "proc"
-        return cls(folder / "sys", proc if proc.is_dir() else Path("/proc"), folder / "dev")
+        nvml = folder / "lib" / NVML_LIBRARY
+        return cls(
+            folder / "sys",
+            proc if proc.is_dir() else Path("/proc"),
+            folder / "dev",
+            str(nvml) if nvml.exists() else None,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +113,45 @@ class MsrRegister:
         return f"{self.paths[0]} {self.number:#x}"
 
 
-Address = PowercapFile | PerfEvent | MsrRegister
+class Metric(IntEnum):
+    """What NVML tells of a GPU, numbered as enum pc_nvml_metric in csrc/source.h."""
+
+    ENERGY = 0
+    ENERGY_FROM_SAMPLES = 1
+    ENERGY_FROM_POWER = 2
+    ENERGY_FROM_AVERAGE = 3
+    POWER = 4
+    POWER_AVERAGE = 5
+    UTILISATION = 6
+    MEMORY_UTILISATION = 7
+    CLOCK_SM = 8
+    CLOCK_MEMORY = 9
+    TEMPERATURE = 10
+    THROTTLE = 11
+    BUSY_ALL = 12
+    BUSY_TREE = 13
+
+
+@dataclass(frozen=True, slots=True)
+class NvmlReading:
+    """What NVIDIA's library tells of the GPU with this UUID."""
+
+    library: str
+    uuid: str
+    metric: Metric
+
+    def open(self) -> Source:
+        """Open it for a sampler; OSError where that cannot be."""
+        from pycarbon import _native
+
+        return _native.Source.nvml(self.library, [(self.uuid, int(self.metric))])
+
+    def __str__(self) -> str:
+        """Say which it is, and where."""
+        return f"{self.metric.name.lower().replace('_', ' ')} of {self.uuid}"
+
+
+Address = PowercapFile | PerfEvent | MsrRegister | NvmlReading
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +161,8 @@ class Counter:
     `unit` is what one count is worth in joules, exactly. `range_raw` is the largest value before it goes on at 0:
     0 where it never does, or where the kernel does not say. `near` are the logical CPUs from which a read
     interrupts no other; empty where that is not known, or every CPU is as good. Where `closely` is False, it is
-    not worth stamping edge by edge. `reason` says why it was chosen for its domain.
+    not worth stamping edge by edge. `reason` says why it was chosen for its domain. `accuracy` and `averaged_s` are
+    those of its channel.
     """
 
     source: str
@@ -115,10 +176,23 @@ class Counter:
     closely: bool = True
     remark: str = ""
     reason: str = ""
+    accuracy: float = 0.0
+    averaged_s: float = 0.0
 
     def remarked(self, remark: str) -> Counter:
         """Add a remark."""
         return replace(self, remark="; ".join(filter(None, (self.remark, remark))))
+
+
+@dataclass(frozen=True, slots=True)
+class Beside:
+    """Something that is read beside the energy, `every_s` seconds: of no total, and in a unit of its own."""
+
+    domain: str
+    address: Address
+    quantity: Quantity
+    unit: Fraction
+    every_s: float
 
 
 @dataclass(frozen=True, slots=True)

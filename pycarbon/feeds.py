@@ -1,6 +1,7 @@
 """Feeds: the samplers of a recording, what each reads, where it runs, and the ring that it fills.
 
-The counters of one package are read by one thread, from a CPU on which that interrupts no other.
+The counters of one package are read by one thread, from a CPU on which that interrupts no other. GPUs have a thread
+of their own: a call to their driver may block for milliseconds.
 """
 
 from __future__ import annotations
@@ -15,9 +16,17 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pycarbon.run import EDGE_DTYPE, Channel, gaps_by_channel
+from pycarbon.run import COUNTED, EDGE_DTYPE, Channel, gaps_by_channel
 from pycarbon.settings import PRIORITIES
-from pycarbon.sources import MAX_PLAUSIBLE_POWER_W, Counter, Discovery, Obstacle, open_counters
+from pycarbon.sources import (
+    MAX_PLAUSIBLE_POWER_W,
+    Beside,
+    Counter,
+    Discovery,
+    Obstacle,
+    open_beside,
+    open_counters,
+)
 
 if TYPE_CHECKING:
     from pycarbon import _native
@@ -26,6 +35,11 @@ RING_HOLDS_S = 60
 FIRST_READINGS_S = 0.1
 MOST_EDGES_PER_S = 1200
 """A counter of 1 ms makes so many at most: two for each look, and with the default budget a third of that."""
+
+MOST_GPU_EDGES_PER_S = 64
+GPU_LATE_LOOK_IS_A_GAP_NS = 250_000_000
+GPU_POWER_EVERY_NS = 50_000_000
+"""What is integrated from power is read so often: twice in the shortest time in which power is refreshed, or more."""
 
 CPU_TIME_RATE_HZ = 10
 CPU_TIME_MAX_DUTY_PPM = 10_000
@@ -61,6 +75,8 @@ class Feed:
     priority: str = "normal"
     place: dict[str, Any] = field(default_factory=dict)
     dropped: int = 0
+    following: list[_native.Source] = field(default_factory=list)
+    """What must be told which process tree is recorded."""
 
     def start(self) -> None:
         """Start the thread; what it was refused is said in `place`."""
@@ -101,16 +117,27 @@ class Feed:
         ]
 
 
+Row = tuple["_native.Source", int, int, int, int, int, bool]
+"""Of a sampler: source, index in it, channel, range, most per second, how often (0: at edges), whether a level."""
+
 MakeRing = Callable[[str, int], "_native.Ring"]
 """Gives a ring of a name with room for so many edges."""
 
 
 def counter_feeds(
-    discovery: Discovery, channels: Sequence[Channel], sampling: Sampling, make_ring: MakeRing
+    discovery: Discovery,
+    channels: Sequence[Channel],
+    sampling: Sampling,
+    make_ring: MakeRing,
+    beside: bool = False,
 ) -> tuple[list[Feed], list[Obstacle]]:
-    """Open what reads a machine's counters, ready to start; what can no longer be opened is an obstacle."""
-    opened, obstacles = open_counters(discovery.counters)
+    """Open what reads a machine's counters, ready to start; what can no longer be opened is an obstacle.
+
+    With `beside` also what of GPUs is no energy.
+    """
+    every, obstacles = open_counters(discovery.counters)
     identity = {(channel.domain, channel.source): channel.id for channel in channels}
+    opened = [pair for pair in every if pair[0].source != "nvml"]
     groups = list(_by_package(opened))
     feeds = []
     for number, group in enumerate(groups):
@@ -122,6 +149,7 @@ def counter_feeds(
                 counter.range_raw,
                 int(MAX_PLAUSIBLE_POWER_W / counter.unit),
                 0 if counter.closely else NOT_CLOSELY_EVERY_NS,
+                False,
             )
             for counter, source in group
         ]
@@ -129,7 +157,50 @@ def counter_feeds(
         budget_ppm = 0 if sampling.rate_hz else round(sampling.cpu_budget_percent * 10_000 / len(groups))
         cpus = _near([counter for counter, _ in group])
         feeds.append(_feed(name, rows, sampling.rate_hz, budget_ppm, make_ring, cpus, sampling.priority))
+    graphics = [pair for pair in every if pair[0].source == "nvml"]
+    if graphics:
+        others, more = open_beside(discovery.beside) if beside else ([], [])
+        feeds.append(_gpu_feed(graphics, others, identity, sampling, make_ring))
+        obstacles += more
     return feeds, obstacles
+
+
+def _gpu_feed(
+    counters: list[tuple[Counter, _native.Source]],
+    beside: list[tuple[Beside, _native.Source]],
+    identity: dict[tuple[str, str], int],
+    sampling: Sampling,
+    make_ring: MakeRing,
+) -> Feed:
+    """Make the feed of all GPUs. Their counters are read at edges, whatever the rate: they are slow."""
+    rows: list[Row] = [
+        (
+            source,
+            0,
+            identity[counter.domain, counter.source],
+            0,
+            int(MAX_PLAUSIBLE_POWER_W / counter.unit),
+            0 if counter.closely else GPU_POWER_EVERY_NS,
+            False,
+        )
+        for counter, source in counters
+    ]
+    rows += [
+        (source, 0, identity[one.domain, "nvml"], 0, 0, round(one.every_s * 1e9), one.quantity not in COUNTED)
+        for one, source in beside
+    ]
+    feed = _feed(
+        "gpus.ring",
+        rows,
+        None,
+        round(sampling.cpu_budget_percent * 10_000),
+        make_ring,
+        priority=sampling.priority,
+        gap_ns=GPU_LATE_LOOK_IS_A_GAP_NS,
+        most_per_s=MOST_GPU_EDGES_PER_S,
+    )
+    feed.following = [source for one, source in beside if one.quantity == "gpu_time"]
+    return feed
 
 
 def await_first_readings(feeds: Sequence[Feed]) -> None:
@@ -144,7 +215,7 @@ def await_first_readings(feeds: Sequence[Feed]) -> None:
 def cpu_time_feed(source: _native.Source, channels: Sequence[Channel], make_ring: MakeRing) -> Feed:
     """Make the feed of the machine's and the process tree's CPU time, ready to start."""
     ids = [channel.id for channel in channels if channel.source == "proc"]
-    rows = [(source, index, identity, 0, 0, 0) for index, identity in enumerate(ids)]
+    rows: list[Row] = [(source, index, identity, 0, 0, 0, False) for index, identity in enumerate(ids)]
     return _feed("cpu-time.ring", rows, CPU_TIME_RATE_HZ, CPU_TIME_MAX_DUTY_PPM, make_ring)
 
 
@@ -172,23 +243,26 @@ def _near(counters: list[Counter]) -> tuple[int, ...]:
 
 def _feed(
     name: str,
-    rows: list[tuple[_native.Source, int, int, int, int, int]],
+    rows: list[Row],
     rate_hz: float | None,
     max_duty_ppm: int,
     make_ring: MakeRing,
     cpus: tuple[int, ...] = (),
     priority: str = "normal",
+    gap_ns: int = LATE_LOOK_IS_A_GAP_NS,
+    most_per_s: float = MOST_EDGES_PER_S,
 ) -> Feed:
     from pycarbon import _native
 
-    most_per_s = MOST_EDGES_PER_S if rate_hz is None else rate_hz * 1.1
+    if rate_hz is not None:
+        most_per_s = rate_hz * 1.1
     ring = make_ring(name, 2 ** math.ceil(math.log2(max(RING_HOLDS_S * most_per_s * len(rows), 1024))))
     period_ns = 0 if rate_hz is None else round(1e9 / rate_hz)
     sampler = _native.Sampler(
         ring,
         rows,
         period_ns=period_ns,
-        gap_ns=LATE_PERIODS_ARE_A_GAP * period_ns or LATE_LOOK_IS_A_GAP_NS,
+        gap_ns=LATE_PERIODS_ARE_A_GAP * period_ns or gap_ns,
         max_duty_ppm=max_duty_ppm,
         cpus=cpus,
         priority=PRIORITIES.index(priority),  # numbered as in csrc/place.h

@@ -117,8 +117,9 @@ class Recorder:
             raise
 
     def _start(self, process: int | None) -> None:
-        if self._discovery.measured:  # else the model covers what cannot be read
-            self._notes += [obstacle.what for obstacle in self._discovery.obstacles]
+        for obstacle in self._discovery.obstacles:
+            if self._discovery.measured or obstacle.source == "nvml":  # else the model covers what cannot be read
+                self._notes.append(obstacle.what)
         self._make_home()
         self._open_samplers()
         self._open_regions()
@@ -138,6 +139,7 @@ class Recorder:
             "anchor": self._anchor,
             "machine": self._discovery.machine.to_dict(),
             "curves": [curve.to_dict() for curve in self._discovery.curves],
+            "gpus": [gpu.to_dict() for gpu in self._discovery.gpus],
             "obstacles": [
                 {"source": o.source, "what": o.what, "remedy": o.remedy} for o in self._discovery.obstacles
             ],
@@ -158,6 +160,8 @@ class Recorder:
         """Name the root of the process tree whose share is wanted."""
         if self._cpu_source is not None:
             self._cpu_source.follow(process)
+        for source in (source for feed in self._feeds for source in feed.following):
+            source.follow(process)
 
     def stop(self, end_ns: int, footer: dict[str, Any], process_cpu_s: float | None = None) -> Outcome:
         """End the run at `end_ns` (CLOCK_MONOTONIC), fold its home into one file, and give the run.
@@ -233,7 +237,9 @@ class Recorder:
     def _open_samplers(self) -> None:
         discovery = self._discovery
         self._channels = discovery.channels()
-        self._feeds, obstacles = counter_feeds(discovery, self._channels, self._sampling, self._make_ring)
+        self._feeds, obstacles = counter_feeds(
+            discovery, self._channels, self._sampling, self._make_ring, beside=True
+        )
         self._notes += [obstacle.what for obstacle in obstacles]
         if discovery.cpu_time:
             self._open_cpu_time(discovery.roots)

@@ -24,6 +24,13 @@ def remarks(
 
 
 def _of_channel(run: RunData, channel: Channel, used: ChannelEnergy) -> Iterator[str]:
+    if channel.accuracy > 0:
+        yield (
+            f"{used.domain} has no counter of energy here: its power is integrated, right within "
+            f"{channel.accuracy:.0%}, and up to {channel.averaged_s:.2g} s late: its interval is wider"
+        )
+    if channel.source == "nvml" and run.channel(f"{channel.domain}-process") is None:
+        yield f"how much of {used.domain} this program used is not known: its driver does not tell processes apart"
     if used.gap_s > 0:
         yield f"{used.domain} gave no news for {used.gap_s:.3g} s: its interval is wider"
     resets = int(((run.edges_of(channel)["flags"] & Flag.RESET) != 0).sum())

@@ -1,7 +1,7 @@
 """What can be read on this machine, through which source, and for what cannot, what to type.
 
 Three sources may show one domain. It is read through perf where that is possible, else powercap, else MSR: perf is
-the cheapest to read and never wraps, and both know better than we which unit a register has.
+the cheapest to read and never wraps, and both know better than we which unit a register has. GPUs have one source.
 """
 
 from __future__ import annotations
@@ -14,14 +14,26 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
-from pycarbon import domains, machine, model, source_msr, source_perf, source_powercap
-from pycarbon.counters import EVERY, Counter, Obstacle, Roots
+from pycarbon import domains, machine, model, source_msr, source_nvml, source_perf, source_powercap
+from pycarbon.counters import EVERY, Beside, Counter, Obstacle, Roots
+from pycarbon.gpu import Gpu
 from pycarbon.run import MACHINE_CPU, PROCESS_CPU, Channel
 
 if TYPE_CHECKING:
     from pycarbon._native import Source
 
-__all__ = ["MAX_PLAUSIBLE_POWER_W", "Counter", "Discovery", "Obstacle", "Roots", "discover", "open_counters", "probe"]
+__all__ = [
+    "MAX_PLAUSIBLE_POWER_W",
+    "Beside",
+    "Counter",
+    "Discovery",
+    "Obstacle",
+    "Roots",
+    "discover",
+    "open_beside",
+    "open_counters",
+    "probe",
+]
 
 MAX_PLAUSIBLE_POWER_W = 20_000
 """No domain of one machine takes more: a counter that says so was reset. (Large servers stay below 15 kW.)"""
@@ -43,7 +55,8 @@ class Discovery:
     """What discover() found. `curves` are there for the domains that no counter covers.
 
     `obstacles` are why something is missing from the figures. `alternatives` can be read and were not chosen,
-    `unused` cannot be and need not: both are doctor's to show.
+    `unused` cannot be and need not: both are doctor's to show. `gpus` are those that the program sees, `beside` is
+    what a recording reads of them in addition.
     """
 
     roots: Roots
@@ -54,18 +67,21 @@ class Discovery:
     cpu_time: bool
     alternatives: tuple[Counter, ...] = ()
     unused: tuple[Obstacle, ...] = ()
+    gpus: tuple[Gpu, ...] = ()
+    beside: tuple[Beside, ...] = ()
 
     @property
     def measured(self) -> bool:
         """Whether the total comes from counters: memory alone makes none, nor do some packages of several."""
         return not any(curve.domain != "ram" for curve in self.curves) and any(
-            counter.in_total and not counter.domain.startswith("dram") for counter in self.counters
+            counter.in_total and not counter.domain.startswith(("dram", "gpu")) for counter in self.counters
         )
 
     def channels(self) -> list[Channel]:
         """Give the channel table of a run on this machine."""
         rows: list[tuple[object, ...]] = [
-            (c.domain, c.source, "measured", "energy", c.unit, c.range_raw, c.in_total) for c in self.counters
+            (c.domain, c.source, "measured", "energy", c.unit, c.range_raw, c.in_total, c.accuracy, c.averaged_s)
+            for c in self.counters
         ]
         rows += [
             (curve.domain, "model", "modelled", "energy", Fraction(1), 0, not self.measured) for curve in self.curves
@@ -75,6 +91,7 @@ class Discovery:
             rows += [
                 (domain, "proc", "measured", "cpu_time", tick_s, 0, False) for domain in (MACHINE_CPU, PROCESS_CPU)
             ]
+        rows += [(one.domain, "nvml", "measured", one.quantity, one.unit, 0, False) for one in self.beside]
         return [Channel(i, *row) for i, row in enumerate(rows)]  # type: ignore[arg-type]
 
 
@@ -104,8 +121,22 @@ def discover(roots: Roots | None = None) -> Discovery:
         if not (memory if curve.domain == "ram" else _is_covered(curve.domain, counters))
     )
     needed, unused = _sorted_out(obstacles, counters)
+    graphics = source_nvml.find(roots) if native is None else source_nvml.Found()
+    for obstacle in graphics.obstacles:
+        (unused if obstacle.minor else needed).append(obstacle)
+    everything = any(counter.domain == "psys" and counter.in_total for counter in counters)
+    gpus = [replace(counter, in_total=not everything) for counter in graphics.counters]
     return Discovery(
-        roots, facts, tuple(counters), tuple(needed), curves, cpu_time, tuple(alternatives), tuple(unused)
+        roots,
+        facts,
+        (*counters, *gpus),
+        tuple(needed),
+        curves,
+        cpu_time,
+        tuple(alternatives),
+        tuple(unused),
+        graphics.gpus,
+        graphics.beside,
     )
 
 
@@ -209,6 +240,18 @@ def open_counters(counters: tuple[Counter, ...]) -> tuple[list[tuple[Counter, So
             opened.append((counter, counter.address.open()))
         except OSError as error:
             obstacles.append(Obstacle(counter.source, f"{counter.address} cannot be opened: {error.strerror}"))
+    return opened, obstacles
+
+
+def open_beside(every: tuple[Beside, ...]) -> tuple[list[tuple[Beside, Source]], list[Obstacle]]:
+    """Open likewise what is read beside the energy."""
+    opened: list[tuple[Beside, Source]] = []
+    obstacles: list[Obstacle] = []
+    for one in every:
+        try:
+            opened.append((one, one.address.open()))
+        except OSError as error:
+            obstacles.append(Obstacle("nvml", f"{one.address} cannot be opened: {error.strerror}"))
     return opened, obstacles
 
 

@@ -35,6 +35,7 @@ def as_dict(run: Run, score: Sci | None = None) -> dict[str, Any]:
         "footprint": _footprint(run) if known else None,
         "sci": None if score is None else asdict(score),
         "equivalents": compared(energy, run.emissions),
+        "gpus": [gpu.to_dict() for gpu in run.gpus],
         "regions": [asdict(region) for region in run.regions],
         "outside": None if run.outside is None else asdict(run.outside),
         "notes": run.notes,

@@ -166,9 +166,12 @@ class TextReport(Rows):
         yield from self._figure("Energy", energy.total_j, energy.low_j, energy.high_j, energy.kind, parts, True)
         for channel in sorted(energy.channels, key=lambda channel: not channel.in_total):
             yield from self._channel(run, channel)
+        for gpu in run.gpus:
+            known = filter(None, (gpu.name, gpu.driver and f"driver {gpu.driver}"))
+            yield from self._wrapped("", f"{gpu.domain}: {', '.join(known) or 'of unknown name'}")
         if energy.process_j is not None and energy.process_low_j is not None and energy.process_high_j is not None:
             share = (
-                f"{figures.percent(energy.process_j / energy.total_j)} of it, by CPU time"
+                f"{figures.percent(energy.process_j / energy.total_j)} of it, by CPU{' and GPU' * bool(run.gpus)} time"
                 if energy.total_j > 0
                 else ""
             )

@@ -15,7 +15,7 @@ PACKAGE = ROOT / "pycarbon"
 
 LAYERS = [
     "_version  errors  interrupts  interval  domains  microarchitecture  cpu_brand  _native  _marks  _edges",
-    "unmarked  ledger  gpu  kernel_timeline",
+    "unmarked  ledger  gpu  kernel_timeline  cuda_devices",
     "exports.text  exports.extras  student  launch  attention  machine  run  updates  shipped  cpus  msr_units",
     "contrast  sweeps  change",
     "clouds  equivalents  hours  fuels  continents  answers  firmware  quiet",
@@ -38,7 +38,7 @@ LAYERS = [
     "scanning  groups  by_hour",
     "stored",
     "runfile  fold",
-    "source_powercap  source_perf  source_msr",
+    "source_powercap  source_perf  source_msr  source_nvml",
     "series  attribution  sources  growing  settings  store  gaps  regions  calls",
     "salvage  home  feeds  marking  remarks  exports.recorded",
     "exports.about",
