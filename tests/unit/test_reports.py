@@ -174,7 +174,7 @@ def test_colour_only_where_it_is_wanted(monkeypatch):
 
 
 KEYS = {
-    "": "schema run energy emissions marginal_emissions footprint sci equivalents regions outside notes",
+    "": "schema run energy emissions marginal_emissions footprint sci equivalents gpus regions outside notes",
     "run": "id project name command started_at duration_s complete exit_status tags",
     "energy": "total_j low_j high_j kind process_j process_low_j process_high_j channels",
     "emissions": "co2e_g low_g high_g intensity_g_per_kwh zone pue source year method place_known kind "
