@@ -18,6 +18,7 @@ static struct device devices[MAX_GPUS][1 + MAX_SLICES];
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 static int initialisations;
 static int64_t initialised_ns;
+static _Thread_local int64_t present_moment_ns;
 
 static void map(void)
 {
@@ -81,15 +82,14 @@ bool control_shut_down(void)
 /* A latency may be cut short by the test that set it, so that a call that hangs can be let go. */
 static void wait_latency(enum function function)
 {
-    int64_t start_ns = now_ns(), left_ns;
-    while ((left_ns = start_ns + 1000LL * __atomic_load_n(&mapped->latency_us[function], __ATOMIC_RELAXED) -
-                      now_ns()) > 0) {
-        if (mapped->busy[function])
-            continue;
-        if (left_ns > 1000000)
-            left_ns = 1000000;
-        nanosleep(&(struct timespec){.tv_nsec = left_ns}, NULL);
+    int64_t start_ns = now_ns(), waited_ns = 0, left_ns;
+    const uint32_t *latency_us = &mapped->latency_us[function];
+    while ((left_ns = 1000LL * __atomic_load_n(latency_us, __ATOMIC_RELAXED) - waited_ns) > 0) {
+        if (!mapped->busy[function])
+            nanosleep(&(struct timespec){.tv_nsec = left_ns > 1000000 ? 1000000 : left_ns}, NULL);
+        waited_ns = now_ns() - start_ns;
     }
+    present_moment_ns = start_ns + waited_ns / 100 * mapped->value_at_percent[function];
 }
 
 nvmlReturn_t failure_due(enum function function, unsigned gpu_index)
@@ -174,11 +174,9 @@ int64_t now_ns(void)
     return time.tv_sec * 1000000000LL + time.tv_nsec;
 }
 
-int64_t refreshed_ns(struct refresh refresh, int64_t time_ns)
+int64_t moment_ns(void)
 {
-    if (refresh.period_ns == 0)
-        return time_ns;
-    return time_ns - (time_ns - refresh.phase_ns) % refresh.period_ns;
+    return present_moment_ns;
 }
 
 uint64_t realtime_us(int64_t time_ns)

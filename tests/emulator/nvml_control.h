@@ -15,6 +15,7 @@
 
 #include "nvml_abi.h"
 #include "nvml_functions.h"
+#include "nvml_refresh.h"
 #include "nvml_waveform.h"
 
 enum { MAX_GPUS = 16, MAX_SLICES = 8, MAX_PROCESSES = 32, TEXT_SIZE = 96 };
@@ -29,11 +30,6 @@ enum feature {
     MIG_ENABLED = 64,
     POWER_USAGE_IS_AVERAGE = 128,
     HEALS_AT_INIT = 256,         /* a loss ends for a process that initialises NVML after it */
-};
-
-/* A value that is made anew every `period_ns`, at times that leave `phase_ns`; 0 is at every moment. */
-struct refresh {
-    int64_t period_ns, phase_ns;
 };
 
 struct slice {
@@ -74,6 +70,7 @@ struct control {
     int64_t realtime_minus_monotonic_ns;
     uint32_t latency_us[FUNCTION_COUNT];
     uint32_t busy[FUNCTION_COUNT];   /* the latency burns the caller's processor */
+    uint32_t value_at_percent[FUNCTION_COUNT]; /* of a call's time: the moment that its answer is of */
     /* The last row is of calls that are of no GPU. */
     struct failure failures[MAX_GPUS + 1][FUNCTION_COUNT];
     uint64_t calls[MAX_GPUS + 1][FUNCTION_COUNT];
@@ -109,8 +106,8 @@ nvmlDevice_t device_handle(unsigned gpu_index, int slice_index);
 
 /* CLOCK_MONOTONIC, in ns. */
 int64_t now_ns(void);
-/* When the value of `time_ns` was made. */
-int64_t refreshed_ns(struct refresh refresh, int64_t time_ns);
+/* The moment that the answer of this thread's present call is of. */
+int64_t moment_ns(void);
 /* A time as callers see it, in µs of CLOCK_REALTIME. */
 uint64_t realtime_us(int64_t time_ns);
 

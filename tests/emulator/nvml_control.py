@@ -42,7 +42,7 @@ class CWaveform(ctypes.Structure):
 
 
 class CRefresh(ctypes.Structure):
-    _fields_ = (("period_ns", int64), ("phase_ns", int64))
+    _fields_ = (("period_ns", int64), ("phase_ns", int64), ("jitter_ns", int64))
 
 
 class CSlice(ctypes.Structure):
@@ -90,6 +90,7 @@ class CControl(ctypes.Structure):
         ("realtime_minus_monotonic_ns", int64),
         ("latency_us", uint32 * len(FUNCTIONS)),
         ("busy", uint32 * len(FUNCTIONS)),
+        ("value_at_percent", uint32 * len(FUNCTIONS)),
         ("failures", CFailure * len(FUNCTIONS) * (MAX_GPUS + 1)),
         ("calls", uint64 * len(FUNCTIONS) * (MAX_GPUS + 1)),
         ("gpus", CGpu * MAX_GPUS),

@@ -46,11 +46,13 @@ from nvml_control import (
     CControl,
     CGpu,
     CProcess,
+    CRefresh,
     CSlice,
 )
+from nvml_refresh import Refresh
 from nvml_waveform import Power, Segment, Square, Waveform, segments_of
 
-__all__ = ["Gpu", "NvmlEmulator", "Process", "Slice", "Square"]
+__all__ = ["Gpu", "NvmlEmulator", "Process", "Refresh", "Slice", "Square"]
 
 HERE = Path(__file__).parent
 BUILD_CACHE = HERE.parent.parent / ".cache" / "emulator"
@@ -64,6 +66,7 @@ BEFORE_NS = (
     60_000_000_000  # a GPU has drawn its first power for so long before its waveform starts, or all averages lie
 )
 FOR_EVER_NS = 2**63 - 1
+EVERY_20_MS, EVERY_200_MS = Refresh(20), Refresh(200)
 
 
 def build(missing: Sequence[str] = (), cache_dir: Path = BUILD_CACHE) -> Path:
@@ -117,7 +120,6 @@ class Slice:
 class Gpu:
     """One GPU as it is at first. Its UUID and PCI bus id are made up from its index where they are None.
 
-    A refresh is (period, phase) or a period: the value is made anew when CLOCK_MONOTONIC leaves the rest `phase`.
     `mig` is None where the GPU has no MIG and () where it is not in use.
     """
 
@@ -126,18 +128,18 @@ class Gpu:
     uuid: str | None = None
     pci_bus_id: str | None = None
     energy_counter: bool = True
-    energy_refresh_ms: float | tuple[float, float] = 20
+    energy_refresh: Refresh = EVERY_20_MS
     energy_start_mj: int = 0
-    power_refresh_ms: float | tuple[float, float] = 20
+    power_refresh: Refresh = EVERY_20_MS
     average_window_ms: float = 1000
     sensor_window_ms: float = 20
     field_average: bool = True
     field_instant: bool = True
     power_usage: str = "average"  # or "instant": what nvmlDeviceGetPowerUsage tells
     samples: int | None = None  # how many the driver keeps
-    samples_refresh_ms: float | tuple[float, float] = 20
+    samples_refresh: Refresh = EVERY_20_MS
     process_utilisation: bool = True
-    process_refresh_ms: float | tuple[float, float] = 200
+    process_refresh: Refresh = EVERY_200_MS
     processes: Sequence[Process] = ()
     mig: Sequence[Slice] | None = None
     architecture: int = 7  # Ampere
@@ -190,6 +192,7 @@ class NvmlEmulator:
         self.control.cuda_version = cuda_version
         self.control.realtime_minus_monotonic_ns = time.time_ns() - time.monotonic_ns()
         self.control.gpu_count = len(gpus)
+        self.gpus = tuple(gpus)
         self._waveforms = [Waveform() for _ in gpus]
         for index, gpu in enumerate(gpus):
             self._lay_out(index, gpu)
@@ -215,10 +218,7 @@ class NvmlEmulator:
         it.energy_start_mj = gpu.energy_start_mj
         it.sample_count = gpu.samples or 0
         for what in ("energy", "power", "samples", "process"):
-            refresh = getattr(gpu, f"{what}_refresh_ms")
-            period_ms, phase_ms = refresh if isinstance(refresh, tuple) else (refresh, 0)
-            getattr(it, f"{what}_refresh").period_ns = round(period_ms * 1e6)
-            getattr(it, f"{what}_refresh").phase_ns = round(phase_ms * 1e6)
+            setattr(it, f"{what}_refresh", CRefresh(*getattr(gpu, f"{what}_refresh").in_ns))
         it.average_window_ns = round(gpu.average_window_ms * 1e6)
         it.sensor_window_ns = round(gpu.sensor_window_ms * 1e6)
         it.architecture = gpu.architecture
@@ -321,10 +321,14 @@ class NvmlEmulator:
                 failure.code = code
                 failure.left = times
 
-    def delay(self, pattern: str, latency_us: int, *, busy: bool = False) -> None:
-        """Have calls take so long from now on, asleep or busy; less than before lets go those that wait."""
+    def delay(self, pattern: str, latency_us: int, *, busy: bool = False, value_at: float = 1) -> None:
+        """Have calls take so long from now on, asleep or busy; less than before lets go those that wait.
+
+        What they answer is of the moment at `value_at` of their time: 0 is their start, 1 their end.
+        """
         for number in self._numbers(pattern):
             self.control.busy[number] = busy
+            self.control.value_at_percent[number] = round(100 * value_at)
             self.control.latency_us[number] = latency_us
 
     def calls(self, pattern: str = "*", index: int | None = None) -> int:
@@ -342,7 +346,5 @@ class NvmlEmulator:
 
     def counter_mj(self, index: int, time_ns: int) -> int:
         """What the energy counter showed at a time."""
-        it = self.gpu(index)
-        refresh = it.energy_refresh
-        made_ns = time_ns - (time_ns - refresh.phase_ns) % refresh.period_ns if refresh.period_ns else time_ns
-        return it.energy_start_mj + self._waveforms[index].energy_pj(made_ns) // 10**9
+        made_ns = self.gpus[index].energy_refresh.latest_ns(time_ns)
+        return self.gpus[index].energy_start_mj + self._waveforms[index].energy_pj(made_ns) // 10**9

@@ -6,14 +6,14 @@
 
 static uint64_t energy_mj(const struct gpu *gpu)
 {
-    int64_t made_ns = refreshed_ns(gpu->energy_refresh, now_ns());
+    int64_t made_ns = refreshed_ns(gpu->energy_refresh, moment_ns());
     return gpu->energy_start_mj + waveform_energy_pj(&gpu->waveform, made_ns) / 1000000000;
 }
 
 static uint32_t power_mw(const struct gpu *gpu, bool average)
 {
     int64_t window_ns = average ? gpu->average_window_ns : gpu->sensor_window_ns;
-    return waveform_power_mw(&gpu->waveform, refreshed_ns(gpu->power_refresh, now_ns()), window_ns);
+    return waveform_power_mw(&gpu->waveform, refreshed_ns(gpu->power_refresh, moment_ns()), window_ns);
 }
 
 nvmlReturn_t nvmlDeviceGetTotalEnergyConsumption(nvmlDevice_t device, unsigned long long *energy)
@@ -68,10 +68,9 @@ nvmlReturn_t nvmlDeviceGetFieldValues(nvmlDevice_t device, int count, nvmlFieldV
     if (count <= 0 || !fields)
         return NVML_ERROR_INVALID_ARGUMENT;
     for (int i = 0; i < count; i++) {
-        int64_t start_ns = now_ns();
         fields[i].nvmlReturn = read_field(device, &fields[i]);
-        fields[i].timestamp = (int64_t)realtime_us(start_ns);
-        fields[i].latencyUsec = (now_ns() - start_ns) / 1000;
+        fields[i].timestamp = (int64_t)realtime_us(moment_ns());
+        fields[i].latencyUsec = (now_ns() - moment_ns()) / 1000;
     }
     return NVML_SUCCESS;
 }
@@ -90,10 +89,10 @@ nvmlReturn_t nvmlDeviceGetSamples(nvmlDevice_t device, unsigned type, unsigned l
     }
     if (*count == 0)
         return NVML_ERROR_INVALID_ARGUMENT;
-    int64_t newest_ns = refreshed_ns(gpu->samples_refresh, now_ns());
+    int64_t newest = refresh_latest(gpu->samples_refresh, moment_ns());
     unsigned given = 0;
     for (unsigned age = gpu->sample_count; age-- > 0 && given < *count;) {
-        int64_t made_ns = newest_ns - age * gpu->samples_refresh.period_ns;
+        int64_t made_ns = refresh_moment_ns(gpu->samples_refresh, newest - age);
         if (realtime_us(made_ns) <= last_seen_us)
             continue;
         uint32_t mw = waveform_power_mw(&gpu->waveform, made_ns, gpu->sensor_window_ns);
@@ -126,7 +125,7 @@ nvmlReturn_t nvmlDeviceGetProcessUtilization(nvmlDevice_t device, nvmlProcessUti
     const struct gpu *gpu = device->gpu;
     if (!(gpu->features & HAS_PROCESS_UTILISATION) || !tells_use(device))
         return NVML_ERROR_NOT_SUPPORTED;
-    uint64_t made_us = realtime_us(refreshed_ns(gpu->process_refresh, now_ns()));
+    uint64_t made_us = realtime_us(refreshed_ns(gpu->process_refresh, moment_ns()));
     unsigned due = 0, room = samples ? *count : 0;
     for (unsigned i = 0; made_us > last_seen_us && i < gpu->process_count; i++) {
         const struct process *process = &gpu->processes[i];
