@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from nvml_emulator import Gpu, NvmlEmulator, Process, Slice, Square
+from nvml_emulator import Gpu, NvmlEmulator, Process, Refresh, Slice, Square
 from processes import pycarbon_run, run
 
 from pycarbon import Run, load
@@ -58,7 +58,7 @@ def check_truth(found: Run, nvml: NvmlEmulator, index: int = 0) -> None:
 def test_each_gpu_has_a_counter_of_its_own_and_a_period_as_measured(root):
     # GIVEN two GPUs, one steady and one that swings, whose counters are refreshed at different paces
     swings = Square(300, 60, period_s=0.25)
-    gpus = Gpu(120.0), Gpu(swings, energy_refresh_ms=100, name="NVIDIA Other", values={"temperature_c": 61})
+    gpus = Gpu(120.0), Gpu(swings, energy_refresh=Refresh(100), name="NVIDIA Other", values={"temperature_c": 61})
     nvml = emulated(root, *gpus)
     # WHEN two seconds are recorded
     found = recorded(root, "sleep", "2")
@@ -149,7 +149,7 @@ def test_what_cuda_hides_is_left_out(root, monkeypatch, visible, domains):
 
 def test_a_programs_part_of_a_gpu_is_what_the_driver_says(root):
     # GIVEN a GPU that somebody else keeps busy for a fifth of the time, and the program for three fifths
-    nvml = emulated(root, Gpu(100.0, process_refresh_ms=100))
+    nvml = emulated(root, Gpu(100.0, process_refresh=Refresh(100)))
     command = pycarbon_run("sleep", "2.2", output=root.parent / "run.pcr", options=["--root", str(root)])
     with subprocess.Popen(command, stderr=subprocess.PIPE) as process:
         pids: list[int] = []
@@ -200,7 +200,7 @@ def test_no_driver_matters_only_where_there_is_a_gpu(root):
 
 def test_slow_calls_cost_the_recorded_program_nothing(root):
     # GIVEN a driver whose calls take 5 ms each, asleep
-    nvml = emulated(root, Gpu(100.0, energy_refresh_ms=100))
+    nvml = emulated(root, Gpu(100.0, energy_refresh=Refresh(100)))
     nvml.delay("nvmlDeviceGet*", 5000)
     # WHEN a program is recorded
     found = recorded(root, "sleep", "1")
