@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from pycarbon.agreement import Agreement
     from pycarbon.sources import Counter, Obstacle
 
+PROBE_S, GPU_PROBE_S = 0.1, 0.35
+"""For three updates or more: GPUs' counters have up to 100 ms from one to the next."""
+
 _SHOWN_BY_NONE = re.compile(r"(\w+ does not show it( and )?)+")
 """A reason that tells a reader nothing: there was no choice."""
 
@@ -57,7 +60,7 @@ def examine(root: Path | None) -> dict[str, Any]:
     obstacles = list(discovery.obstacles)
     for counter in discovery.counters:
         try:
-            found = probe(counter)
+            found = probe(counter, GPU_PROBE_S if counter.source == "nvml" else PROBE_S)
         except OSError as error:
             obstacles.append(Obstacle(counter.source, f"{counter.address} cannot be read: {error.strerror}"))
             continue
@@ -202,8 +205,14 @@ def _lines(findings: dict[str, Any]) -> list[str]:
     machine = findings["machine"]
     kind = "virtual machine" if machine["hypervisor"] else "machine"
     lines = [f"{machine['brand'] or machine['arch']}, {machine['n_threads']} logical CPUs, {kind}", ""]
-    verdict = "Energy is measured here:" if findings["measured"] else "Energy is estimated here, not measured:"
-    lines.append(verdict)
+    some = any(counter["in_total"] for counter in findings["counters"])
+    lines.append(
+        "Energy is measured here:"
+        if findings["measured"]
+        else "Energy is measured here in part, and estimated in part:"
+        if some
+        else "Energy is estimated here, not measured:"
+    )
     last_reason = ""
     for counter in findings["counters"]:
         remark = f" ({counter['remark']})" if counter["remark"] else ""
@@ -213,7 +222,8 @@ def _lines(findings: dict[str, Any]) -> list[str]:
             f"{quantity(counter['read_cost_s'], 's')}{total}{remark}"
         )
         reason = counter["reason"].partition(": ")[2]
-        if reason != last_reason and (counter["alternatives"] or not _SHOWN_BY_NONE.fullmatch(reason)):
+        told = counter["source"] == "nvml" or _SHOWN_BY_NONE.fullmatch(reason)  # a GPU has no other source
+        if reason != last_reason and (counter["alternatives"] or not told):
             last_reason = reason
             lines.append(f"  {'':<22} chosen: {reason}")
         for other in counter["alternatives"]:
