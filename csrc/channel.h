@@ -24,7 +24,7 @@ struct pc_channel {
     size_t index;              /* of the counter in its source */
     uint16_t id;               /* what its edges carry */
     int64_t every_ns;          /* a sampler of edges reads it so often, and not closely; 0: its edges are of interest */
-    struct pc_counter counter; /* range and max_per_s set, the rest zero */
+    struct pc_counter counter; /* range and max_per_s, or level, set, the rest zero */
 
     int64_t good_ns; /* before the latest good read began */
     int error;       /* of the latest read */

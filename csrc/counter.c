@@ -33,6 +33,8 @@ enum pc_counter_step pc_counter_update(struct pc_counter *counter, uint64_t raw,
         counter->started = true;
         return PC_COUNTER_FIRST;
     }
+    if (counter->level)
+        return PC_COUNTER_DIFFERENCE;
 
     bool fell = raw < last;
     if (fell && (counter->range == 0 || last > counter->range))

@@ -145,3 +145,14 @@ def test_a_sleep_explains_the_next_change_only():
     assert counter.update(0, SECOND_NS) == (SAME, 0)
     assert counter.update(100_000_000_000, 2 * SECOND_NS) == (DIFFERENCE, 100_000_000_000)
     assert counter.update(200_000_000_000, 3 * SECOND_NS) == (RESET, 0)
+
+
+@given(st.lists(st.integers(0, U64_MAX), min_size=1, max_size=50), st.integers(0, U64_MAX), st.integers(0, U64_MAX))
+def test_a_level_goes_up_and_down_and_is_never_reset(values, range_, max_per_s):
+    counter = Counter(range_, max_per_s)
+    counter.counter.level = True
+    shown = None
+    for time_ns, value in enumerate(values):
+        step = FIRST if shown is None else SAME if value == shown else DIFFERENCE
+        assert counter.update(value, time_ns) == (step, 0)
+        shown = value
