@@ -16,6 +16,9 @@ CORE = [
     "labels.c",
     "ledger.c",
     "needs.c",
+    "nvml.c",
+    "nvml_power.c",
+    "nvml_processes.c",
     "outbox.c",
     "phase.c",
     "place.c",
@@ -23,6 +26,7 @@ CORE = [
     "ring.c",
     "sampler.c",
     "source_msr.c",
+    "source_nvml.c",
     "source_perf.c",
     "source_powercap.c",
     "source_proc.c",
@@ -70,7 +74,7 @@ def extensions() -> list[Extension]:
         depends=["pycarbon/_native.pxd"],
         define_macros=[("_GNU_SOURCE", None)],
         extra_compile_args=["-std=c11", "-pthread"],
-        extra_link_args=["-pthread", "-lm"],
+        extra_link_args=["-pthread", "-lm", "-ldl"],
     )
     library = Extension(
         LIBRARY,

@@ -76,7 +76,9 @@ def stretch(
     samplers = []
     for group in groups:
         ring = Ring.create(None, 2**19)
-        channels = [(Source.powercap([file]), 0, i, RANGE_UJ, MOST_UJ_PER_S, 0) for i, file in enumerate(group)]
+        channels = [
+            (Source.powercap([file]), 0, i, RANGE_UJ, MOST_UJ_PER_S, 0, False) for i, file in enumerate(group)
+        ]
         gap_ns = 10 * period_ns or 10_000_000
         samplers.append(
             Sampler(ring, channels, period_ns=period_ns, gap_ns=gap_ns, max_duty_ppm=duty_ppm, cpus=(CPU,))

@@ -32,10 +32,11 @@ def samplers(root: Path, folder: Path) -> list[Sampler]:
     One that looks at edges would spend its loan in each of these short blocks: as much as a run's in 0.3 s.
     """
     files = sorted((root / "sys/class/powercap").glob("*/energy_uj"))
-    counters = [(Source.powercap([path]), 0, i, 262_143_328_850, 20_000 * 10**6, 0) for i, path in enumerate(files)]
+    sources = [Source.powercap([path]) for path in files]
+    counters = [(source, 0, i, 262_143_328_850, 20_000 * 10**6, 0, False) for i, source in enumerate(sources)]
     proc = Source.proc("/proc")
     proc.follow(os.getpid())
-    cpu_time = [(proc, i, i, 0, 0, 0) for i in range(2)]
+    cpu_time = [(proc, i, i, 0, 0, 0, False) for i in range(2)]
     return [
         Sampler(Ring.create(folder / "counters", 2**20), counters, period_ns=10**6, gap_ns=10**7),
         Sampler(Ring.create(folder / "cpu", 2**17), cpu_time, period_ns=10**8, gap_ns=10**9, max_duty_ppm=10_000),

@@ -47,7 +47,7 @@ def _bare_share(program: Path, emulator: PowercapEmulator, for_s: float) -> floa
 def _sampler_share(emulator: PowercapEmulator, ring_file: Path) -> float:
     """The share of a core that the sampler's thread takes."""
     ring = Ring.create(ring_file, RING_SLOTS)
-    channels = [(Source.powercap([path]), 0, i, 262_143_328_850, 20_000 * 10**6, 0) for i, path in
+    channels = [(Source.powercap([path]), 0, i, 262_143_328_850, 20_000 * 10**6, 0, False) for i, path in
                 enumerate(_files(emulator))]  # fmt: skip
     sampler = Sampler(ring, channels, period_ns=PERIOD_NS, gap_ns=10 * PERIOD_NS)
     start = time.perf_counter()

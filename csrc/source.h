@@ -91,6 +91,47 @@ void pc_source_proc_follow(struct pc_source *source, pid_t pid);
 int pc_source_proc_adopt(struct pc_source *source);
 
 /*
+ * nvml: GPUs through NVIDIA's management library at `library`, opened at run time.  Each reading is a counter, or a
+ * level, of the GPU or MIG slice of that UUID.  What counts up to no total of the driver's is added up here, from 0 at
+ * the opening, and from 0 again after a failure or where the driver forgot what it was to be added up from.
+ *
+ * A read answers the errors of nvml.h; it may take milliseconds.  Of a GPU that is lost, all readings fail until
+ * renewing finds it again: it starts the library anew, at most once in ten seconds.  A symbol that the library lacks
+ * makes what needs it fail with -ENOSYS, when it is read.
+ * 0, -ELIBACC where the library cannot be loaded, -ENXIO where the driver is not, -EINVAL for a metric that is none,
+ * or the error of the first UUID that is not found (-ENOENT, or -ENODEV for a lost GPU).  Copies the array and UUIDs.
+ */
+enum pc_nvml_metric {
+    PC_NVML_ENERGY,              /* mJ, the GPU's own counter */
+    PC_NVML_ENERGY_FROM_SAMPLES, /* uJ, up to the latest of the driver's own samples of its power */
+    PC_NVML_ENERGY_FROM_POWER,   /* uJ, of PC_NVML_POWER as it is read here */
+    PC_NVML_ENERGY_FROM_AVERAGE, /* uJ, of PC_NVML_POWER_AVERAGE as it is read here */
+    PC_NVML_POWER,               /* mW, now */
+    PC_NVML_POWER_AVERAGE,       /* mW, over the driver's window, or as the driver has it */
+    PC_NVML_UTILISATION,         /* % of the time in which any kernel ran */
+    PC_NVML_MEMORY_UTILISATION,  /* % of the time in which memory was used */
+    PC_NVML_CLOCK_SM,            /* MHz */
+    PC_NVML_CLOCK_MEMORY,        /* MHz */
+    PC_NVML_TEMPERATURE,         /* degrees C */
+    PC_NVML_THROTTLE,            /* the library's bits of reasons */
+    PC_NVML_BUSY_ALL,            /* us for which processes kept it busy, the sum over all of them */
+    PC_NVML_BUSY_TREE,           /* us of that for the followed process and its descendants */
+    PC_NVML_METRIC_COUNT,
+};
+struct pc_nvml_reading {
+    const char *uuid;
+    enum pc_nvml_metric metric;
+};
+int pc_source_nvml_open(struct pc_source **out, const char *library, const struct pc_nvml_reading *readings,
+                        size_t count);
+
+/* Any thread.  From the next reading on, PC_NVML_BUSY_TREE is of the tree below `pid`; 0 (as at first): of nobody. */
+void pc_source_nvml_follow(struct pc_source *source, pid_t pid);
+
+/* Before the first reading.  All children of this process, adopted ones too (pc_source_proc_adopt), are of the tree. */
+void pc_source_nvml_adopt(struct pc_source *source);
+
+/*
  * replay: a series recorded or invented before.  At time t of `clock` the counter stands at the raw[i] with the
  * largest time_ns[i] <= t, and fails with error[i] where that is not 0; before time_ns[0] it fails with -ENODATA.
  * Copies the arrays.

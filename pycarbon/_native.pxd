@@ -49,6 +49,7 @@ cdef extern from "counter.h" nogil:
     struct pc_counter:
         uint64_t range
         uint64_t max_per_s
+        bint level
 
 cdef extern from "source.h" nogil:
     enum:
@@ -73,6 +74,14 @@ cdef extern from "source.h" nogil:
     int pc_source_proc_open(pc_source **out, const char *root)
     void pc_source_proc_follow(pc_source *source, pid_t pid)
     int pc_source_proc_adopt(pc_source *source)
+    enum pc_nvml_metric:
+        pass
+    struct pc_nvml_reading:
+        const char *uuid
+        pc_nvml_metric metric
+    int pc_source_nvml_open(pc_source **out, const char *library, const pc_nvml_reading *readings, size_t count)
+    void pc_source_nvml_follow(pc_source *source, pid_t pid)
+    void pc_source_nvml_adopt(pc_source *source)
     int pc_source_replay_open(pc_source **out, const pc_clock *clock, const int64_t *time_ns,
                               const uint64_t *raw, const int32_t *error, size_t count)
 

@@ -30,6 +30,8 @@ class Source:
     @staticmethod
     def proc(root: str | PathLike[str]) -> Source: ...
     @staticmethod
+    def nvml(library: str | PathLike[str], readings: Sequence[tuple[str, int]]) -> Source: ...
+    @staticmethod
     def replay(time_ns: Any, raw: Any, error: Any) -> Source: ...
     def follow(self, pid: int) -> None: ...
     def adopt(self) -> None: ...
@@ -40,7 +42,7 @@ class Sampler:
     def __init__(
         self,
         ring: Ring,
-        channels: Sequence[tuple[Source, int, int, int, int, int]],
+        channels: Sequence[tuple[Source, int, int, int, int, int, bool]],
         *,
         period_ns: int,
         gap_ns: int,

@@ -3,6 +3,7 @@
 
 import os
 
+from cpython.bytearray cimport PyByteArray_AS_STRING
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize
 from libc.stdlib cimport calloc, free
 from libc.string cimport memset, strerror
@@ -24,8 +25,7 @@ def clock_anchor():
 def read_msr(path, uint32_t number):
     """All 64 bits of a model-specific register, read once from a device file; OSError where it cannot be."""
     cdef uint64_t value = 0
-    cdef bytes name = os.fsencode(path)
-    check(pc_msr_read(name, number, &value), f"register {number:#x} of {path}")
+    check(pc_msr_read(os.fsencode(path), number, &value), f"register {number:#x} of {path}")
     return value
 
 
@@ -58,8 +58,7 @@ cdef class Ring:
     def open(path):
         """Map the file of a dead recording for peeking; OSError where it is not a ring."""
         cdef Ring self = Ring()
-        cdef bytes name = os.fsencode(path)
-        check(pc_ring_open(&self.ring, name), path)
+        check(pc_ring_open(&self.ring, os.fsencode(path)), path)
         self.path = path
         return self
 
@@ -93,6 +92,7 @@ cdef class Source:
     """A way to read counters; see csrc/source.h.  Made by its static methods."""
 
     cdef pc_source *source
+    cdef bint is_nvml
 
     def __dealloc__(self):
         if self.source != NULL:
@@ -104,17 +104,11 @@ cdef class Source:
         cdef Source self = Source()
         cdef list names = [os.fsencode(path) for path in paths]
         cdef size_t count = len(names), i
-        cdef const char **raw_names = <const char **>calloc(count or 1, sizeof(char *))
-        cdef int code
-        if raw_names == NULL:
-            raise MemoryError
-        try:
-            for i in range(count):
-                raw_names[i] = names[i]
-            code = pc_source_powercap_open(&self.source, raw_names, count)
-        finally:
-            free(raw_names)
-        check(code, ", ".join(map(str, paths)))
+        cdef bytearray room = bytearray(count * sizeof(char *))
+        cdef const char **raw_names = <const char **>PyByteArray_AS_STRING(room)
+        for i in range(count):
+            raw_names[i] = names[i]
+        check(pc_source_powercap_open(&self.source, raw_names, count), ", ".join(map(str, paths)))
         return self
 
     @staticmethod
@@ -122,54 +116,59 @@ cdef class Source:
         """Perf events (type, config, CPU), each in its own unit; OSError with the first that cannot be opened."""
         cdef Source self = Source()
         cdef size_t count = len(events), i
-        cdef pc_perf_event *raw_events = <pc_perf_event *>calloc(count or 1, sizeof(pc_perf_event))
-        cdef int code
-        if raw_events == NULL:
-            raise MemoryError
-        try:
-            for i, (event_type, config, cpu) in enumerate(events):
-                raw_events[i].type, raw_events[i].config, raw_events[i].cpu = event_type, config, cpu
-            code = pc_source_perf_open(&self.source, raw_events, count)
-        finally:
-            free(raw_events)
-        check(code, ", ".join([f"event {config:#x} of PMU {kind} on CPU {cpu}" for kind, config, cpu in events]))
+        cdef bytearray room = bytearray(count * sizeof(pc_perf_event))
+        cdef pc_perf_event *raw_events = <pc_perf_event *>PyByteArray_AS_STRING(room)
+        for i, (event_type, config, cpu) in enumerate(events):
+            raw_events[i].type, raw_events[i].config, raw_events[i].cpu = event_type, config, cpu
+        check(pc_source_perf_open(&self.source, raw_events, count),
+              ", ".join([f"event {config:#x} of PMU {kind} on CPU {cpu}" for kind, config, cpu in events]))
         return self
 
     @staticmethod
     def msr(registers):
-        """The low halves of registers (paths, number), each in the first of its paths that can be read.
-
-        OSError with the first that cannot be read from any.
-        """
+        """The low halves of registers (paths, number), each of the first path that can be read; OSError if none is."""
         cdef Source self = Source()
         cdef size_t count = len(registers), i, path, path_count = sum([len(paths) for paths, _ in registers])
         cdef list names = [os.fsencode(each) for paths, _ in registers for each in paths]
-        cdef const char **raw_names = <const char **>calloc(path_count or 1, sizeof(char *))
-        cdef pc_msr_register *raw_registers = <pc_msr_register *>calloc(count or 1, sizeof(pc_msr_register))
-        cdef int code
-        try:
-            if raw_names == NULL or raw_registers == NULL:
-                raise MemoryError
-            for path in range(path_count):
-                raw_names[path] = names[path]
-            path = 0
-            for i, (paths, number) in enumerate(registers):
-                raw_registers[i].paths, raw_registers[i].path_count = raw_names + path, len(paths)
-                raw_registers[i].number = number
-                path += len(paths)
-            code = pc_source_msr_open(&self.source, raw_registers, count)
-        finally:
-            free(raw_registers)
-            free(raw_names)
-        check(code, ", ".join([f"register {number:#x} of {' or '.join(map(str, paths))}" for paths, number in registers]))
+        cdef bytearray names_room = bytearray(path_count * sizeof(char *))
+        cdef bytearray registers_room = bytearray(count * sizeof(pc_msr_register))
+        cdef const char **raw_names = <const char **>PyByteArray_AS_STRING(names_room)
+        cdef pc_msr_register *raw_registers = <pc_msr_register *>PyByteArray_AS_STRING(registers_room)
+        for path in range(path_count):
+            raw_names[path] = names[path]
+        path = 0
+        for i, (paths, number) in enumerate(registers):
+            raw_registers[i].paths, raw_registers[i].path_count = raw_names + path, len(paths)
+            raw_registers[i].number = number
+            path += len(paths)
+        check(pc_source_msr_open(&self.source, raw_registers, count),
+              ", ".join([f"register {number:#x} of {' or '.join(map(str, paths))}" for paths, number in registers]))
         return self
 
     @staticmethod
     def proc(root):
         """CPU time in clock ticks from the folder `root`: counter 0 the machine's, 1 a process tree's."""
         cdef Source self = Source()
-        cdef bytes name = os.fsencode(root)
-        check(pc_source_proc_open(&self.source, name), root)
+        check(pc_source_proc_open(&self.source, os.fsencode(root)), root)
+        return self
+
+    @staticmethod
+    def nvml(library, readings):
+        """Readings (UUID, pc_nvml_metric) of GPUs through the driver's library; OSError where one cannot be found."""
+        cdef Source self = Source()
+        cdef bytes name = os.fsencode(library)
+        cdef list uuids = [uuid.encode() for uuid, _ in readings]
+        cdef size_t count = len(readings), i
+        cdef bytearray room = bytearray(count * sizeof(pc_nvml_reading))
+        cdef pc_nvml_reading *raw_readings = <pc_nvml_reading *>PyByteArray_AS_STRING(room)
+        cdef const char *raw_name = name
+        for i, (_, metric) in enumerate(readings):
+            raw_readings[i].uuid, raw_readings[i].metric = uuids[i], <pc_nvml_metric><int>metric
+        cdef int code
+        with nogil:  # starting the library takes up to a second
+            code = pc_source_nvml_open(&self.source, raw_name, raw_readings, count)
+        check(code, library)
+        self.is_nvml = True
         return self
 
     @staticmethod
@@ -178,17 +177,22 @@ cdef class Source:
         cdef Source self = Source()
         if not time_ns.shape[0] == raw.shape[0] == error.shape[0] or raw.shape[0] == 0:
             raise ValueError("a replay needs three arrays of one length, not empty")
-        check(pc_source_replay_open(&self.source, pc_clock_monotonic(), &time_ns[0], &raw[0], &error[0],
-                                    raw.shape[0]))
+        check(pc_source_replay_open(&self.source, pc_clock_monotonic(), &time_ns[0], &raw[0], &error[0], len(raw)))
         return self
 
     def follow(self, pid_t pid):
-        """proc() only: from the next reading on, counter 1 is the tree below `pid`."""
-        pc_source_proc_follow(self.source, pid)
+        """proc() and nvml() only: from the next reading on, what is of a tree is of that below `pid`."""
+        if self.is_nvml:
+            pc_source_nvml_follow(self.source, pid)
+        else:
+            pc_source_proc_follow(self.source, pid)
 
     def adopt(self):
-        """proc() only, before the sampler starts: children and adopted orphans of this process are in the tree."""
-        check(pc_source_proc_adopt(self.source))
+        """As follow(), before the sampler starts: children and adopted orphans of this process are in the tree."""
+        if self.is_nvml:
+            pc_source_nvml_adopt(self.source)
+        else:
+            check(pc_source_proc_adopt(self.source))
 
     def read(self, size_t index):
         """One reading of counter `index`; OSError where it fails."""
@@ -205,8 +209,8 @@ cdef class Source:
 cdef class Sampler:
     """A thread that pushes every change of some counters into a ring; see csrc/sampler.h.
 
-    `channels` are tuples (source, index, id, range, max_per_s, every_ns); a `period_ns` of 0 looks at edges. The
-    thread runs on those of `cpus` that it may use, and `priority` is a pc_priority.
+    `channels` are tuples (source, index, id, range, max_per_s, every_ns, level); a `period_ns` of 0 looks at edges.
+    The thread runs on those of `cpus` that it may use, and `priority` is a pc_priority.
     """
 
     cdef pc_sampler *sampler
@@ -230,12 +234,13 @@ cdef class Sampler:
         self.cpus = <int32_t *>calloc(len(cpus) or 1, sizeof(int32_t))
         if self.channels == NULL or self.cpus == NULL:
             raise MemoryError
-        for i, (source, index, identity, counter_range, max_per_s, every_ns) in enumerate(channels):
+        for i, (source, index, identity, counter_range, max_per_s, every_ns, level) in enumerate(channels):
             if index >= source.source.count:
                 raise IndexError(index)
             self.channels[i].source = source.source
             self.channels[i].index, self.channels[i].id, self.channels[i].every_ns = index, identity, every_ns
             self.channels[i].counter.range, self.channels[i].counter.max_per_s = counter_range, max_per_s
+            self.channels[i].counter.level = level
         for i, cpu in enumerate(cpus):
             self.cpus[i] = cpu
         settings.clock, settings.ring = pc_clock_monotonic(), &ring.ring
@@ -274,10 +279,8 @@ cdef class Sampler:
         cdef size_t i
         return [
             {
-                "period_ns": self.channels[i].phase.period_ns,
-                "jitter_ns": self.channels[i].phase.jitter_ns,
-                "met": self.channels[i].phase.met,
-                "late": self.channels[i].phase.late,
+                "period_ns": self.channels[i].phase.period_ns, "jitter_ns": self.channels[i].phase.jitter_ns,
+                "met": self.channels[i].phase.met, "late": self.channels[i].phase.late,
                 "empty": self.channels[i].phase.empty,
             }
             for i in range(self.channel_count)
@@ -307,26 +310,22 @@ cdef class Reducer:
         cdef pc_reducer_settings settings
         cdef Ring ring
         cdef size_t i, first = 0, channel_count = sum([len(channels) for _, channels in feeds])
-        cdef pc_reducer_feed *raw_feeds = <pc_reducer_feed *>calloc(len(feeds) or 1, sizeof(pc_reducer_feed))
-        cdef uint16_t *raw_channels = <uint16_t *>calloc(channel_count or 1, sizeof(uint16_t))
+        cdef bytearray feeds_room = bytearray(len(feeds) * sizeof(pc_reducer_feed))
+        cdef bytearray channels_room = bytearray(channel_count * sizeof(uint16_t))
+        cdef pc_reducer_feed *raw_feeds = <pc_reducer_feed *>PyByteArray_AS_STRING(feeds_room)
+        cdef uint16_t *raw_channels = <uint16_t *>PyByteArray_AS_STRING(channels_room)
         memset(&settings, 0, sizeof(settings))
         self.rings = [ring for ring, _ in feeds]
-        try:
-            if raw_feeds == NULL or raw_channels == NULL:
-                raise MemoryError
-            for i, (ring, channels) in enumerate(feeds):
-                raw_feeds[i].ring = &ring.ring
-                raw_feeds[i].channels, raw_feeds[i].channel_count = raw_channels + first, len(channels)
-                for channel in channels:
-                    raw_channels[first] = channel
-                    first += 1
-            settings.home, settings.proc = home_name, proc_name
-            settings.feeds, settings.feed_count = raw_feeds, len(feeds)
-            settings.lag_ns, settings.longest_slice_ns, settings.keep_marks = lag_ns, longest_slice_ns, keep_marks
-            check(pc_reducer_create(&self.reducer, &settings), home)
-        finally:
-            free(raw_channels)
-            free(raw_feeds)
+        for i, (ring, channels) in enumerate(feeds):
+            raw_feeds[i].ring = &ring.ring
+            raw_feeds[i].channels, raw_feeds[i].channel_count = raw_channels + first, len(channels)
+            for channel in channels:
+                raw_channels[first] = channel
+                first += 1
+        settings.home, settings.proc = home_name, proc_name
+        settings.feeds, settings.feed_count = raw_feeds, len(feeds)
+        settings.lag_ns, settings.longest_slice_ns, settings.keep_marks = lag_ns, longest_slice_ns, keep_marks
+        check(pc_reducer_create(&self.reducer, &settings), home)
 
     def start(self):
         """Start the thread."""

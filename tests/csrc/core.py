@@ -32,6 +32,9 @@ HEADERS = (
     "ring.h",
     "counter.h",
     "source.h",
+    "nvml.h",
+    "nvml_power.h",
+    "nvml_processes.h",
     "needs.h",
     "phase.h",
     "channel.h",
@@ -55,6 +58,7 @@ TYPES = "typedef int... pid_t; typedef int... off_t; typedef struct { ...; } sig
 STANDARD = ("-std=c11", "-D_GNU_SOURCE", "-O1", "-g", "-pthread", "-fPIC")
 STRICT = ("-Wall", "-Wextra", "-Werror", "-Wconversion", "-Wshadow", "-Wpedantic")
 LENIENT = ("-D_GNU_SOURCE", "-g", "-pthread", "-fPIC")  # for what cffi writes: Python.h keeps no such rules
+LIBRARIES = ("-lm", "-ldl")
 SANITIZE = {
     "plain": (),
     "asan": ("-fsanitize=address,undefined", "-fno-sanitize-recover=all", "-fno-omit-frame-pointer"),
@@ -89,7 +93,7 @@ def build() -> Path:
     headers = [CSRC / name for name in HEADERS] + [HERE / name for name in OUR_HEADERS]
     sources = [*sorted(CSRC.glob("*.c")), *(HERE / name.replace(".h", ".c") for name in OUR_HEADERS)]
     digest = hashlib.sha256(
-        repr((STANDARD, STRICT, LENIENT, SANITIZE[FLAVOUR], sys.version, cffi.__version__)).encode()
+        repr((STANDARD, STRICT, LENIENT, LIBRARIES, SANITIZE[FLAVOUR], sys.version, cffi.__version__)).encode()
     )
     for path in (*sorted(CSRC.glob("*.[ch]")), *sorted(HERE.glob("[st]*.[ch]")), HERE / "core.py"):
         digest.update(path.name.encode() + path.read_bytes())
@@ -115,7 +119,7 @@ def build() -> Path:
         ffi.emit_c_code(str(glue))
         includes = [f"-I{path}" for path in (CSRC, HERE, *map(sysconfig.get_path, ("include", "platinclude")))]
         subprocess.run(
-            ["gcc", "-shared", *LENIENT, *SANITIZE[FLAVOUR], *includes, glue, *objects, "-o", unfinished, "-lm"],
+            ["gcc", "-shared", *LENIENT, *SANITIZE[FLAVOUR], *includes, glue, *objects, "-o", unfinished, *LIBRARIES],
             check=True,
         )
         unfinished.replace(module)

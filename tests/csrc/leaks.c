@@ -2,7 +2,7 @@
  * leaks: takes everything that the core hands out and gives it back, on the good paths and the bad, so that
  * LeakSanitizer, which cannot tell leaks from what Python keeps, can look at the core alone.
  *
- * Usage: leaks FOLDER, which is empty and writable.
+ * Usage: leaks FOLDER LIBRARY: a folder that is empty and writable, and a test NVML with one GPU.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -106,6 +106,27 @@ static void proc(const char *folder)
     expect(pc_source_proc_open(&source, folder) != 0, "a folder that is no /proc is said");
 }
 
+static void nvml(const char *library)
+{
+    struct pc_source *source;
+    uint64_t raw;
+    struct pc_nvml_reading readings[PC_NVML_METRIC_COUNT];
+    for (unsigned int metric = 0; metric < PC_NVML_METRIC_COUNT; metric++)
+        readings[metric] = (struct pc_nvml_reading){.uuid = "GPU-00000000-c0de-4000-8000-000000000000",
+                                                    .metric = (enum pc_nvml_metric)metric};
+    expect(pc_source_nvml_open(&source, library, readings, PC_NVML_METRIC_COUNT) == 0, "nvml opens");
+    pc_source_nvml_follow(source, 1);
+    do {
+        for (size_t i = 0; i < PC_NVML_METRIC_COUNT; i++)
+            expect(source->read(source, i, &raw) == 0, "nvml reads");
+        source->renew(source, 0);
+    } while (raw == 0); /* until the driver has sampled a process */
+    source->close(source);
+    readings[3].uuid = "GPU-none";
+    expect(pc_source_nvml_open(&source, library, readings, PC_NVML_METRIC_COUNT) != 0, "no such GPU is said");
+    expect(pc_source_nvml_open(&source, "/dev/null", readings, 1) != 0, "no library is said");
+}
+
 static void sampler(const char *folder)
 {
     char *path = path_in(folder, "ring");
@@ -144,11 +165,12 @@ static void sampler(const char *folder)
 
 int main(int count, char **arguments)
 {
-    expect(count == 2, "one argument, a folder");
+    expect(count == 3, "two arguments, a folder and a library");
     powercap(arguments[1]);
     perf();
     msr(arguments[1]);
     proc(arguments[1]);
+    nvml(arguments[2]);
     sampler(arguments[1]);
     return 0;
 }

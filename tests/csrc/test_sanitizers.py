@@ -14,7 +14,8 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from core import CSRC, HERE, REPOSITORY, SANITIZE, STANDARD, STRICT
+from core import CSRC, HERE, LIBRARIES, REPOSITORY, SANITIZE, STANDARD, STRICT
+from nvml_emulator import Gpu, NvmlEmulator, Process
 
 RAM = Path("/dev/shm")
 RUNTIMES = {"asan": ("libasan.so", "libubsan.so"), "tsan": ("libtsan.so",)}
@@ -202,11 +203,12 @@ def run_leaks(csrc: Path, scratch: Path) -> tuple[int, str]:
     program, room = scratch / "leaks", scratch / "room"
     room.mkdir()
     sources = [str(path) for path in (*sorted(csrc.glob("*.c")), HERE / "leaks.c")]
-    command = ["gcc", *STANDARD, *STRICT, *SANITIZE["asan"], f"-I{csrc}", *sources, "-o", str(program), "-lm"]
+    command = ["gcc", *STANDARD, *STRICT, *SANITIZE["asan"], f"-I{csrc}", *sources, "-o", str(program), *LIBRARIES]
     built = subprocess.run(command, capture_output=True, text=True)
     assert built.returncode == 0, built.stderr
     environment = os.environ | {"ASAN_OPTIONS": "detect_leaks=1"}
-    done = subprocess.run([str(program), str(room)], capture_output=True, text=True, env=environment)
+    library = NvmlEmulator(scratch / "nvml", [Gpu(samples=20, processes=[Process(1, 50)])]).library
+    done = subprocess.run([str(program), str(room), str(library)], capture_output=True, text=True, env=environment)
     return done.returncode, done.stdout + done.stderr
 
 
