@@ -14,7 +14,7 @@ from pycarbon._version import __version__
 if TYPE_CHECKING:
     from pycarbon.analysis import Run, load
     from pycarbon.comparing import Compared, compare
-    from pycarbon.errors import IntensityError, PyCarbonError, RunFileError, SourceError
+    from pycarbon.errors import IntensityError, PyCarbonError, RunFileError, SourceError, TraceError
     from pycarbon.marking import Region, get_include, region
     from pycarbon.merging import Merged, merge
     from pycarbon.recording import record
@@ -28,6 +28,7 @@ _HOMES = {
     "Run": "analysis",
     "RunFileError": "errors",
     "SourceError": "errors",
+    "TraceError": "errors",
     "compare": "comparing",
     "get_include": "marking",
     "load": "analysis",
@@ -45,6 +46,7 @@ __all__ = [
     "Run",
     "RunFileError",
     "SourceError",
+    "TraceError",
     "__version__",
     "compare",
     "get_include",

@@ -15,3 +15,7 @@ class SourceError(PyCarbonError):
 
 class IntensityError(PyCarbonError):
     """A zone that is not known, or a table that cannot be read."""
+
+
+class TraceError(PyCarbonError):
+    """A trace of kernels that is missing, of no known kind, broken, or without any kernel."""

@@ -15,10 +15,11 @@ PACKAGE = ROOT / "pycarbon"
 
 LAYERS = [
     "_version  errors  interrupts  interval  domains  microarchitecture  cpu_brand  _native  _marks  _edges",
-    "unmarked  ledger  gpu  kernel_timeline  cuda_devices",
+    "unmarked  ledger  gpu  kernel_timeline  cuda_devices  traces.document  traces.opened",
     "exports.text  exports.extras  student  launch  attention  machine  run  updates  shipped  cpus  msr_units",
-    "contrast  sweeps  change",
-    "clouds  equivalents  hours  fuels  continents  answers  firmware  quiet",
+    "traces.collected",
+    "contrast  sweeps  change  traces.kineto  traces.nsight",
+    "clouds  equivalents  hours  fuels  continents  answers  firmware  quiet  traces",
     "services.reading  services.keys  services.turns",
     "zones  described  cloud_metadata  geolocation  services.checks  services.cache  services.transport",
     "intensity  place  services.client  services.electricity_maps_zones",
