@@ -51,6 +51,7 @@ def pieces(stream: BinaryIO, name: str, listed: str) -> Iterator[tuple[str | Non
             yield key, None, ""
             yield from _items(text)
         else:
+            text.next()
             yield key, *text.value()
         separator = text.next()
         text.at += separator == ","
@@ -100,8 +101,7 @@ class _Text:
         self.at += 1
 
     def value(self) -> tuple[Any, str]:
-        """Decode the value here, and pass it."""
-        self.next()
+        """Decode the value here, where next() found something, and pass it."""
         while True:
             try:
                 value, end = _DECODER.raw_decode(self._buffer, self.at)

@@ -16,9 +16,6 @@ import math
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
 from pycarbon.errors import TraceError
 from pycarbon.kernel_timeline import COPY, KERNEL, SET, Device, KernelTimeline
 from pycarbon.traces.collected import LATEST_NS, MOST_DEVICES, MOST_STREAMS, Collected, Launch
@@ -37,11 +34,11 @@ no tool sets it); pairs of the clocks are read within less than 1 µs. NVIDIA st
 
 
 class Facts:
-    """What a trace says besides events, gathered as it passes; `base_ns` is None while it was not said."""
+    """What a trace says besides events, gathered as it passes; `base_ns` is 0 while it was not said."""
 
     def __init__(self) -> None:
         """Know nothing."""
-        self.base_ns: int | None = None
+        self.base_ns = 0
         self.devices: dict[int, Device] = {}
         self.has_events = False
 
@@ -59,6 +56,7 @@ class Facts:
 
 def read(path: Path, progress: Progress | None = None) -> KernelTimeline:
     """Read a trace's launches; TraceError where it is none, is broken, has none or does not say when they were."""
+    base_ns = base_of(path)
     facts, found = Facts(), Collected()
     is_fine = False
     with opened(path, progress) as stream:
@@ -66,7 +64,7 @@ def read(path: Path, progress: Progress | None = None) -> KernelTimeline:
             if key is not None:
                 facts.take(key, value)
             elif is_launch(value):
-                launched = launch(value)
+                launched = launch(value, base_ns)
                 if launched is None:
                     found.damaged += 1
                 else:
@@ -77,23 +75,25 @@ def read(path: Path, progress: Progress | None = None) -> KernelTimeline:
     spans = found.spans()
     if not len(spans) and not found.damaged:
         raise TraceError(f"{path} has no GPU kernels: was it recorded with ProfilerActivity.CUDA?")
-    is_dated = dated(spans["start_ns"], spans["end_ns"], facts.base_ns)
-    if len(spans) and facts.base_ns is None and not is_dated.any():
+    if not len(spans) and not base_ns:
         raise TraceError(f"{path} does not say when it was recorded: it has no baseTimeNanoseconds; record it again")
-    found.damaged += int(np.count_nonzero(~is_dated))
     error_ns = ERROR_NS if is_fine else WHOLE_US_ERROR_NS
-    return found.timeline(spans[is_dated], error_ns, f"torch.profiler, {path}", facts.devices)
+    return found.timeline(spans, error_ns, f"torch.profiler, {path}", facts.devices)
 
 
-def dated(start_ns: NDArray[np.int64], end_ns: NDArray[np.int64], base_ns: int | None) -> NDArray[np.bool_]:
-    """Turn times as they are written into ns since 1970, in place, and say which now are."""
-    is_written = start_ns >= SINCE_1970_US * 1000
-    if base_ns is None:
-        return is_written
-    fits = ~is_written & (end_ns <= LATEST_NS - base_ns) & (start_ns >= -base_ns)
-    start_ns[fits] += base_ns
-    end_ns[fits] += base_ns
-    return is_written | fits
+def base_of(path: Path) -> int:
+    """Give the time from which a trace counts, in ns since 1970; 0 where it counts from 1970, or does not say.
+
+    It is said before the events, or they count from 1970; a trace that somebody rewrote is read to its end.
+    """
+    facts = Facts()
+    with opened(path) as stream:
+        for key, value, _ in pieces(stream, str(path), EVENTS):
+            if key is not None:
+                facts.take(key, value)
+            if facts.base_ns or (key is None and is_launch(value) and launch(value, 0)):
+                break
+    return facts.base_ns
 
 
 def is_launch(event: Any) -> bool:
@@ -104,16 +104,18 @@ def is_launch(event: Any) -> bool:
     return isinstance(category, str) and category in KINDS
 
 
-def launch(event: dict[str, Any]) -> Launch | None:
-    """Read a launch, its times as they are written but in ns; None where one of its numbers is none."""
+def launch(event: dict[str, Any], base_ns: int) -> Launch | None:
+    """Read a launch of a trace that counts from `base_ns`; None where its numbers are none, or it has no date."""
     start_ns, duration_ns, name = _ns(event.get("ts")), _ns(event.get("dur")), event.get("name")
     args = event.get("args")
     told = args if isinstance(args, dict) else {}
     device = _number(told.get("device"), event.get("pid"), MOST_DEVICES)
     if start_ns is None or duration_ns is None or duration_ns < 0 or device is None or not isinstance(name, str):
         return None
+    if start_ns < SINCE_1970_US * 1000:
+        start_ns += base_ns
     end_ns = start_ns + duration_ns
-    if end_ns > LATEST_NS:
+    if start_ns < SINCE_1970_US * 1000 or end_ns > LATEST_NS:
         return None
     stream = _number(told.get("stream"), event.get("tid"), MOST_STREAMS) or 0
     return Launch(start_ns, end_ns, name, device, KINDS[event["cat"]], stream)

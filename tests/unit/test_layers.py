@@ -20,7 +20,7 @@ LAYERS = [
     "traces.collected",
     "contrast  sweeps  change  traces.kineto  traces.nsight",
     "clouds  equivalents  hours  fuels  continents  answers  firmware  quiet  traces",
-    "services.reading  services.keys  services.turns",
+    "services.reading  services.keys  services.turns  traces.written",
     "zones  described  cloud_metadata  geolocation  services.checks  services.cache  services.transport",
     "intensity  place  services.client  services.electricity_maps_zones",
     "emissions  factors  place_memory  services.lag",
