@@ -22,6 +22,9 @@ LARGEST_VALUE = 1 << 28
 NEARLY_ENDED = 16
 """Characters: an error so close to the end may be a word or an escape that goes on in the next chunk."""
 
+OPEN_END = 2
+"""Characters: behind a number there may be the beginning of its fraction or exponent (e+), without a digit yet."""
+
 BYTES_AS_THEY_ARE = "surrogateescape"
 """What is no UTF-8 is kept, and written again as it was."""
 
@@ -32,7 +35,7 @@ _DECODER = json.JSONDecoder(strict=False)  # profilers write names with line bre
 def pieces(stream: BinaryIO, name: str, listed: str) -> Iterator[tuple[str | None, Any, str]]:
     """Give (key, value, text) of each member, and (None, item, text) of each item of the member `listed`.
 
-    The member `listed` itself comes when its list begins, as (listed, None, ""). TraceError, which calls the file
+    The member `listed` itself comes when its list begins, as (listed, [], ""). TraceError, which calls the file
     `name`, where the text is cut short, is no JSON, or is no object.
     """
     text = _Text(stream, name)
@@ -48,7 +51,7 @@ def pieces(stream: BinaryIO, name: str, listed: str) -> Iterator[tuple[str | Non
         key, _ = text.value()
         text.skip(":")
         if key == listed and text.next() == "[":
-            yield key, None, ""
+            yield key, [], ""
             yield from _items(text)
         else:
             text.next()
@@ -81,6 +84,7 @@ class _Text:
         self._name = name
         self._decoder = codecs.getincrementaldecoder("utf-8-sig")(BYTES_AS_THEY_ARE)
         self._buffer = ""
+        self._is_ended = False
         self.at = 0
         self.values = 0
 
@@ -116,10 +120,12 @@ class _Text:
             except ValueError:  # a number of thousands of digits
                 raise self.wrong() from None
             else:
-                if end < len(self._buffer) or not isinstance(value, int | float) or not self._more():
+                is_whole = end < len(self._buffer) - OPEN_END or not isinstance(value, int | float)
+                if is_whole or self._is_ended:
                     text = self._buffer[self.at : end]
                     self.at = end
                     return value, text
+                self._more()
 
     def wrong(self) -> TraceError:
         return TraceError(f"{self._name} is damaged: no JSON after {self.values} events of its list traceEvents")
@@ -137,4 +143,5 @@ class _Text:
         chunk = self._stream.read(max(CHUNK, len(kept)))
         self._buffer = kept + self._decoder.decode(chunk, final=not chunk)
         self.at = 0
-        return bool(chunk) or len(self._buffer) > len(kept)
+        self._is_ended = not chunk
+        return len(self._buffer) > len(kept) or not self._is_ended

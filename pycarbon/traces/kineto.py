@@ -45,7 +45,7 @@ class Facts:
     def take(self, key: str, value: Any) -> None:
         """Learn from a member."""
         if key == EVENTS:
-            self.has_events = value is None
+            self.has_events = value == []
         elif key == "baseTimeNanoseconds" and type(value) is int and 0 < value <= LATEST_NS:
             self.base_ns = value
         elif key == "deviceProperties" and isinstance(value, list):

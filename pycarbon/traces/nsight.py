@@ -222,8 +222,9 @@ def _connected(path: Path) -> Iterator[sqlite3.Connection]:
         with contextlib.closing(sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)) as database:
             database.text_factory = lambda text: text.decode("utf-8", "backslashreplace")
             yield database
-    except sqlite3.Error as error:
-        raise TraceError(f"{path} cannot be read as an export of Nsight Systems: {error}; export it again") from None
+    except (sqlite3.Error, ValueError) as error:  # ValueError: its own message has bytes that are no text
+        why = " ".join(str(error).split())
+        raise TraceError(f"{path} cannot be read as an export of Nsight Systems: {why}; export it again") from None
 
 
 def _whole(path: Path) -> int:
