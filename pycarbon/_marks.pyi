@@ -1,13 +1,16 @@
 import os
+from collections.abc import Callable
 from types import TracebackType
 from typing import TypeVar
 
 Self = TypeVar("Self", bound="Mark")
 
 LIBRARY: str
+NO_CONTEXT: tuple[int, ...]
 
 def attach(home: str | os.PathLike[str]) -> int: ...
 def detach(home: int) -> None: ...
+def cuda_context_synchronise() -> int: ...
 
 class Mark:
     @property
@@ -19,3 +22,6 @@ class Mark:
     ) -> None: ...
     def resume(self) -> None: ...
     def mark(self) -> None: ...
+
+class SynchronisedMark(Mark):
+    def __init__(self, name: str, wait: Callable[[], object]) -> None: ...

@@ -8,6 +8,7 @@ from libc.stdint cimport uint32_t
 cdef extern from "dlfcn.h" nogil:
     enum:
         RTLD_NOW
+        RTLD_NOLOAD
     void *dlopen(const char *path, int flags)
     void *dlsym(void *library, const char *name)
     char *dlerror()
@@ -103,3 +104,65 @@ cdef class Mark:
         """End the call that the latest mark() of this region began, if it is the innermost, and begin the next."""
         if attached[0] != 0:
             api.put(PYCARBON_TICK, self.label)
+
+
+cdef class SynchronisedMark(Mark):
+    """Marks that `wait` is called before, wherever somebody records them: what it waits for is over by then."""
+
+    cdef object wait
+
+    def __init__(self, str name not None, wait):
+        Mark.__init__(self, name)
+        self.wait = wait
+
+    def __enter__(self):
+        if attached[0] != 0:
+            self.wait()
+        return Mark.__enter__(self)
+
+    def __exit__(self, kind, error, trace):
+        try:
+            if attached[0] != 0:
+                self.wait()
+        finally:  # Ctrl-C while it waits: the region is left all the same
+            Mark.__exit__(self, kind, error, trace)
+
+    def resume(self):
+        """Enter again what was left for a while."""
+        if attached[0] != 0:
+            self.wait()
+        Mark.resume(self)
+
+    def mark(self):
+        """End the call that the latest mark() began, and begin the next."""
+        if attached[0] != 0:
+            self.wait()
+        Mark.mark(self)
+
+
+ctypedef int (*synchronise_type)() noexcept nogil
+
+cdef synchronise_type context_synchronise = NULL  # whoever finds it finds the same
+
+
+def cuda_context_synchronise():
+    """Wait for what was queued in the calling thread's CUDA context; gives the driver's error, 0 for none.
+
+    Where the program has not loaded the driver library, or the thread has no context, there is nothing to wait for.
+    """
+    global context_synchronise
+    cdef void *library
+    cdef int code
+    if context_synchronise == NULL:
+        library = dlopen("libcuda.so.1", RTLD_NOW | RTLD_NOLOAD)
+        if library != NULL:
+            context_synchronise = <synchronise_type>dlsym(library, "cuCtxSynchronize")
+        if context_synchronise == NULL:
+            return 0
+    with nogil:
+        code = context_synchronise()
+    return 0 if code in NO_CONTEXT else code
+
+
+NO_CONTEXT = (3, 4, 201, 709)
+"""CUDA_ERROR_NOT_INITIALIZED (also after a fork), _DEINITIALIZED, _INVALID_CONTEXT, _CONTEXT_IS_DESTROYED."""

@@ -7,23 +7,23 @@ import threading
 from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
 from pathlib import Path
 from types import TracebackType
-from typing import Any, TypeVar, cast
+from typing import Any, Literal, TypeVar, cast
 
 try:
-    from pycarbon._marks import Mark
+    from pycarbon._marks import Mark, SynchronisedMark
 except ImportError:  # no compiled core here: the code runs, and nobody marks it
-    from pycarbon.unmarked import Mark  # type: ignore[assignment]
+    from pycarbon.unmarked import Mark, SynchronisedMark  # type: ignore[assignment]
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 MOST_QUICK = 1024
 """So many regions have a type of their own, of about a kilobyte."""
 
-_regions: dict[str, Region] = {}
+_regions: dict[str | tuple[str, str], Region] = {}
 _making = threading.Lock()
 
 
-def region(name: str) -> Region:
+def region(name: str, *, sync: Literal["cuda"] | None = None) -> Region:
     """Give the region of this name: made once, then entered from any thread, any number of times.
 
         step = pycarbon.region("step")
@@ -34,20 +34,35 @@ def region(name: str) -> Region:
     Also a decorator of functions, generators and coroutines, each call of which is then one of the region. Outside
     a recording it does nothing and costs next to nothing. Regions nest; a region that is entered again within itself
     goes on, and counts one more call.
+
+    `sync="cuda"` waits, before each of its marks, for what the current device was given to do: what was queued before
+    is not in the region, and what is queued in it is. Without a recording, or where the program does not use CUDA,
+    nothing is waited for. With and without it are two objects that mark one label; where they are mixed the label's
+    time holds the device's work only of those that wait. Not for code of which a CUDA graph is being captured, other
+    than by torch.
     """
     if not isinstance(name, str):
         raise TypeError(
             f'region() needs a name, also as a decorator: write @pycarbon.region("step"), not {name!r:.80}'
         )
-    found = _regions.get(name)
+    key = name if sync is None else (name, sync)
+    found = _regions.get(key)
     if found is None:
         with _making:
-            found = _regions.get(name)
+            found = _regions.get(key)
             if found is None:
-                mark = Mark(name)
+                mark = Mark(name) if sync is None else _synchronised(name, sync)
                 kind = _quick_type(mark) if len(_regions) < MOST_QUICK else Region
-                found = _regions[name] = kind(mark)
+                found = _regions[key] = kind(mark, sync)
     return found
+
+
+def _synchronised(name: str, sync: str) -> Mark:
+    if sync != "cuda":
+        raise ValueError(f'region() can wait for sync="cuda" only, not {sync!r:.80}')
+    from pycarbon import cuda
+
+    return SynchronisedMark(name, cuda.synchronise)
 
 
 def _quick_type(mark: Mark) -> type[Region]:
@@ -67,11 +82,12 @@ class Region:
     last one ends with the region around it. `resume()` enters again what was left for a while: the same call goes on.
     """
 
-    __slots__ = ("_mark", "mark", "name", "resume")
+    __slots__ = ("_mark", "mark", "name", "resume", "sync")
 
-    def __init__(self, mark: Mark) -> None:
-        """Wrap the marks of this name."""
+    def __init__(self, mark: Mark, sync: Literal["cuda"] | None = None) -> None:
+        """Wrap the marks of this name; `sync` is what they wait for."""
         self._mark = mark
+        self.sync = sync
         self.name = mark.name
         self.mark = mark.mark
         self.resume = mark.resume
@@ -120,11 +136,11 @@ class Region:
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Be the region of the same name in another process."""
-        return region, (self.name,)
+        return functools.partial(region, sync=self.sync), (self.name,)
 
     def __repr__(self) -> str:
         """Show how it was made."""
-        return f"pycarbon.region({self.name!r})"
+        return f"pycarbon.region({self.name!r}{'' if self.sync is None else f', sync={self.sync!r}'})"
 
 
 def _steps(mark: Region, inner: Generator[Any, Any, Any], enter: Callable[[], Any]) -> Generator[Any, Any, Any]:

@@ -17,6 +17,7 @@ LAYERS = [
     "_version  errors  interrupts  interval  domains  microarchitecture  cpu_brand  _native  _marks  _edges",
     "unmarked  ledger  gpu  kernel_timeline  cuda_devices  traces.document  traces.opened",
     "exports.text  exports.extras  student  launch  attention  machine  run  updates  shipped  cpus  msr_units",
+    "cuda",
     "traces.collected",
     "contrast  sweeps  change  traces.kineto  traces.nsight",
     "clouds  equivalents  hours  fuels  continents  answers  firmware  quiet  traces",
