@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from pycarbon.analysis import Run, load
     from pycarbon.comparing import Compared, compare
     from pycarbon.errors import IntensityError, PyCarbonError, RunFileError, SourceError, TraceError
+    from pycarbon.kernel_figures import KernelEnergy
+    from pycarbon.kernel_repeats import kernel_energy
     from pycarbon.marking import Region, get_include, region
     from pycarbon.merging import Merged, merge
     from pycarbon.recording import record
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
 _HOMES = {
     "Compared": "comparing",
     "IntensityError": "errors",
+    "KernelEnergy": "kernel_figures",
     "Merged": "merging",
     "PyCarbonError": "errors",
     "Region": "marking",
@@ -31,6 +34,7 @@ _HOMES = {
     "TraceError": "errors",
     "compare": "comparing",
     "get_include": "marking",
+    "kernel_energy": "kernel_repeats",
     "load": "analysis",
     "merge": "merging",
     "record": "recording",
@@ -40,6 +44,7 @@ _HOMES = {
 __all__ = [
     "Compared",
     "IntensityError",
+    "KernelEnergy",
     "Merged",
     "PyCarbonError",
     "Region",
@@ -50,6 +55,7 @@ __all__ = [
     "__version__",
     "compare",
     "get_include",
+    "kernel_energy",
     "load",
     "merge",
     "record",

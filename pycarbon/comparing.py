@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 import os
 import random
 import time
@@ -14,12 +13,10 @@ from pycarbon import conditions, here
 from pycarbon.comparison import Comparison, Subject, conclude
 from pycarbon.errors import PyCarbonError
 from pycarbon.experiment import Experiment, Plan
-from pycarbon.function_trials import FunctionTrials
+from pycarbon.function_trials import FunctionTrials, is_lazy
 from pycarbon.metering import Metering
 from pycarbon.portable import own_cpu_s
 from pycarbon.reports import contrast_html, contrast_text
-
-_LAZY = (inspect.iscoroutinefunction, inspect.isgeneratorfunction, inspect.isasyncgenfunction)
 
 
 class Compared(Comparison):
@@ -56,7 +53,7 @@ def compare(
     if not names or not all(isinstance(name, str) and callable(function) for name, function in functions.items()):
         raise PyCarbonError('compare() needs functions by their names: write compare({"loop": f, "vector": g})')
     for name, function in functions.items():
-        if any(is_lazy(function) for is_lazy in _LAZY):
+        if is_lazy(function):
             raise PyCarbonError(f"{name} returns before it has run: compare a function that runs it to its end")
     if not 0 < precision < 1 or not max_time_s > 0:
         raise PyCarbonError(f"a precision of {precision} or a time of {max_time_s} s: write such as 0.01 and 60")

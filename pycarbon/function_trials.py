@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import time
 from collections.abc import Callable, Sequence
 from itertools import repeat
@@ -16,6 +17,29 @@ LEAST_BLOCK_S, BLOCK_PERIODS = 0.1, 50
 
 STEADY_CALLS = 50
 """So many calls in a trial make its power that of its middle: each is over before the next update that is seen."""
+
+_LAZY = (inspect.iscoroutinefunction, inspect.isgeneratorfunction, inspect.isasyncgenfunction)
+
+
+def is_lazy(function: Callable[[], Any]) -> bool:
+    """Say whether it returns before it has run."""
+    return any(is_so(function) for is_so in _LAZY)
+
+
+def call(function: Callable[[], Any], count: int) -> None:
+    """Call it so many times."""
+    for _ in repeat(None, count):
+        function()
+
+
+def seconds_per_call(called: Callable[[int], float], least_s: float) -> float:
+    """Say how long a call takes, of as many together as take `least_s`; `called` makes some, and gives their time."""
+    called(1)  # the first may do what no later one does: import, compile, fill a cache
+    count, length_s = 1, called(1)
+    while length_s < least_s:
+        count *= 2 if length_s > 1e-4 else 10
+        length_s = called(count)
+    return length_s / count
 
 
 class FunctionTrials:
@@ -32,22 +56,17 @@ class FunctionTrials:
 
     def warm_up(self, variant: int) -> None:
         """Call it until it is known how many calls make a trial."""
-        self._called(variant, 1)  # the first may do what no later one does: import, compile, fill a cache
-        count, length_s = 1, self._called(variant, 1)
-        while length_s < LEAST_BLOCK_S / 4:
-            count *= 2 if length_s > 1e-4 else 10
-            length_s = self._called(variant, count)
-        self.counts[variant] = max(1, round(count * LEAST_BLOCK_S / length_s))
+        each_s = seconds_per_call(lambda count: self._called(variant, count), LEAST_BLOCK_S / 4)
+        self.counts[variant] = max(1, round(LEAST_BLOCK_S / each_s))
         period_s = self.measure(variant).period_s
-        block_s = max(LEAST_BLOCK_S, BLOCK_PERIODS * period_s)
-        self.counts[variant] = max(1, round(count * block_s / length_s))
+        self.counts[variant] = max(1, round(max(LEAST_BLOCK_S, BLOCK_PERIODS * period_s) / each_s))
 
     def measure(self, variant: int) -> Trial:
         """Call it as often as a trial needs, and say what the machine used."""
         count, samplers_s = self.counts[variant], self._metering.cpu_s
         cpu_s = time.process_time()
         start_ns = time.monotonic_ns()
-        self._call(variant, count)
+        call(self._functions[variant], count)
         end_ns = time.monotonic_ns()
         cpu_s = time.process_time() - cpu_s - (self._metering.cpu_s - samplers_s)
         used, energy = self._metering.used(start_ns, end_ns), None
@@ -72,10 +91,5 @@ class FunctionTrials:
 
     def _called(self, variant: int, count: int) -> float:
         start_s = time.perf_counter()
-        self._call(variant, count)
+        call(self._functions[variant], count)
         return time.perf_counter() - start_s
-
-    def _call(self, variant: int, count: int) -> None:
-        function = self._functions[variant]
-        for _ in repeat(None, count):
-            function()

@@ -1,0 +1,131 @@
+"""kernel_energy(): what one call of a short function uses, repeated until that is known."""
+
+from __future__ import annotations
+
+import os
+import random
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Literal
+
+from pycarbon import conditions, cuda, here
+from pycarbon.errors import PyCarbonError, SourceError
+from pycarbon.experiment import Experiment, Plan
+from pycarbon.function_trials import is_lazy
+from pycarbon.kernel_figures import SILENT, KernelEnergy, figures
+from pycarbon.kernel_trials import KernelTrials
+from pycarbon.metering import Metering
+from pycarbon.portable import own_cpu_s
+from pycarbon.sources import Discovery
+
+LEAST_ROUNDS = 5
+"""Of two blocks of calls and an idle one. Stopping earlier would take those intervals that are narrow by chance."""
+
+
+def kernel_energy(
+    fn: Callable[[], Any],
+    *,
+    precision: float = 0.05,
+    sync: Literal["cuda"] | None = "cuda",
+    max_s: float = 60.0,
+    seed: int | None = None,
+    root: str | os.PathLike[str] | None = None,
+) -> KernelEnergy:
+    """Say what a call of `fn` uses: of the GPUs where their energy can be read, else of the machine.
+
+        print(pycarbon.kernel_energy(lambda: torch.matmul(a, b)))
+
+    Calls are made in blocks longer than several of the counter's updates, in random order with idle blocks and at
+    random times against the counter, until the 95 % interval of J per call is within `precision` (0.05: 5 %) to
+    either side, or for about `max_s`. With `sync="cuda"` the current device is waited for at the ends of each block,
+    and not between calls. `root` stands for / where counters are read. What `fn` raises is raised here. PyCarbonError
+    where nothing can be measured, or not even two rounds are made in the time.
+    """
+    if not callable(fn):
+        raise PyCarbonError("kernel_energy() needs a function without arguments: write kernel_energy(lambda: f(x))")
+    if is_lazy(fn):
+        raise PyCarbonError("the function returns before it has run: give one that runs it to its end")
+    if not 0 < precision < 1 or not max_s > 0:
+        raise PyCarbonError(f"a precision of {precision} or a time of {max_s} s: write such as 0.05 and 60")
+    if sync not in (None, "cuda"):
+        raise PyCarbonError(f'kernel_energy() can wait for sync="cuda" or None, not {sync!r:.80}')
+    started_s = time.monotonic()
+    found = here.find({}, None if root is None else Path(root))
+    discovery, roots = _counted(found.discovery), found.discovery.roots
+    seed = random.SystemRandom().randrange(2**32) if seed is None else seed
+    with Metering(discovery, found.sampling) as metering:
+        before, cpu_s = conditions.read(roots), own_cpu_s()
+        trials = KernelTrials(fn, _nothing if sync is None else cuda.synchronise, metering, random.Random(seed))
+        trials.warm_up(precision)
+        plan = Plan(precision, max_s, least_rounds=sys.maxsize)  # until_known says when there are enough
+        experiment = Experiment(2, trials.measure, plan, seed, time.monotonic, started_s)
+        until_known(experiment)
+        notes = [*found.complaints, *metering.notes]
+        if discovery is found.discovery:  # of the whole machine
+            notes += conditions.disturbances(before, conditions.read(roots), own_cpu_s() - cpu_s)
+        return _concluded(experiment, trials, metering, notes)
+
+
+def until_known(experiment: Experiment) -> None:
+    """Make rounds until the energy of a call is known to the precision, the time is up, or a counter tells nothing."""
+    for _ in experiment.run():
+        rounds = experiment.rounds
+        if not experiment.is_measured:
+            return
+        if len(rounds) >= LEAST_ROUNDS and figures(rounds).reach <= experiment.plan.precision:
+            return
+
+
+def _counted(discovery: Discovery) -> Discovery:
+    """Leave the GPUs' counters where there are some, else all those of a machine that is measured."""
+    gpus = tuple(counter for counter in discovery.counters if counter.source == "nvml" and counter.in_total)
+    if gpus:
+        return replace(discovery, counters=gpus, curves=(), cpu_time=False)
+    if discovery.measured:
+        return discovery
+    why = discovery.obstacles[0].what if discovery.obstacles else "there is none"
+    raise SourceError(f"no energy counter can be read here ({why}): `pycarbon doctor` shows what to do about it")
+
+
+def _concluded(experiment: Experiment, trials: KernelTrials, metering: Metering, notes: list[str]) -> KernelEnergy:
+    silent = not experiment.is_measured
+    rounds = experiment.rounds[: -1 if silent else None]
+    if len(rounds) < 2:
+        raise PyCarbonError(
+            SILENT.partition(":")[0] + ": `pycarbon doctor` shows what can be read"
+            if silent
+            else f"one round of blocks takes {experiment.elapsed_s:.0f} s with what goes before it: "
+            "allow for two and more with max_s"
+        )
+    told = figures(rounds)
+    resolved = told.reach <= experiment.plan.precision
+    remedy = None
+    if not resolved:
+        remedy = SILENT if silent else told.remedy(experiment.plan.precision, experiment.elapsed_s, trials.steady)
+    return KernelEnergy(
+        told.energy_per_call_j.best,
+        told.energy_per_call_j.low,
+        told.energy_per_call_j.high,
+        told.power_w,
+        told.time_per_call_s,
+        told.idle_power_w,
+        told.above_idle_per_call_j,
+        2 * len(rounds) * trials.count,
+        2 * len(rounds),
+        "measured",
+        tuple(metering.domains),
+        trials.period_s,
+        experiment.plan.precision,
+        resolved,
+        remedy,
+        tuple(notes),
+        experiment.elapsed_s,
+        experiment.seed,
+    )
+
+
+def _nothing() -> None:
+    """Wait for nothing."""

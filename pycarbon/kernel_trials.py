@@ -1,0 +1,129 @@
+"""Blocks of one function's calls and idle ones, each longer than several updates of a slow counter.
+
+    pause  | lead-in calls | start - calls - end | next pause
+    random | not counted   | the block           |
+
+A device is given all calls of a block before it is waited for, so waiting is not in their time. The pause puts a
+block anywhere against the counter's updates, whatever went before; the lead-in lets clocks rise and the counter's
+own delay pass.
+"""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable
+from typing import Any, Protocol
+
+from pycarbon.errors import PyCarbonError
+from pycarbon.experiment import Trial
+from pycarbon.function_trials import LEAST_BLOCK_S, STEADY_CALLS, call, seconds_per_call
+from pycarbon.metering import Used
+
+CALLS, IDLE = 0, 1
+"""The variants of an experiment."""
+
+BLOCK_PERIODS, LEAD_PERIODS = 12, 2
+"""So many of the times between updates that are seen: a block's, of which eight tell a steady power, and its lead-in's."""
+
+FIRST_BLOCK_S, FIRST_BLOCKS = 0.5, 4
+"""The counter's period is learnt within a first block; one that was too short is followed by one twice as long."""
+
+ENDS_SHARE = 0.5
+"""Where a block's ends blur its energy they take so much of the wanted precision."""
+
+
+class Meter(Protocol):
+    """What tells the energy of spans that have just passed: metering.Metering."""
+
+    def used(self, start_ns: int, end_ns: int, steady: bool = False) -> Used | None:
+        """Say what was used; None where no counter tells."""
+
+    def forget(self, before_ns: int) -> None:
+        """Free what only questions about times before that would need."""
+
+
+class KernelTrials:
+    """Measures one block after the other.
+
+    `wait` returns when all that the function began is done. With `steady` a block has so many calls that its power is
+    that of its middle; else its energy is that between its ends, as far as the counter bounds it.
+    """
+
+    def __init__(
+        self,
+        function: Callable[[], Any],
+        wait: Callable[[], Any],
+        meter: Meter,
+        chance: random.Random,
+        now_ns: Callable[[], int] = time.monotonic_ns,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        """Call nothing yet."""
+        self._function = function
+        self._wait = wait
+        self._meter = meter
+        self._chance = chance
+        self._now_ns = now_ns
+        self._sleep = sleep
+        self.count, self.lead_count = 1, 0
+        self.period_s = self.idle_s = 0.0
+        self.steady = False
+
+    def warm_up(self, precision: float) -> None:
+        """Call it until it is known how many calls make a block; PyCarbonError where the counter tells nothing."""
+        each_s = seconds_per_call(self._called_s, FIRST_BLOCK_S / 4)
+        self.period_s = self._learn_period_s(each_s)
+        self.idle_s = max(LEAST_BLOCK_S, BLOCK_PERIODS * self.period_s)
+        by_calls_s, by_ends_s = STEADY_CALLS * each_s, self.period_s / (ENDS_SHARE * precision)
+        self.steady = by_calls_s <= max(self.idle_s, by_ends_s)
+        block_s = max(self.idle_s, by_calls_s if self.steady else by_ends_s)
+        self.count = max(STEADY_CALLS if self.steady else 1, round(block_s / each_s))
+        self.lead_count = round(LEAD_PERIODS * self.period_s / each_s)
+
+    def measure(self, variant: int) -> Trial:
+        """Make a block, and say what was used in it."""
+        self._sleep(self._chance.uniform(0.0, self.period_s))
+        if variant == IDLE:
+            self._sleep(LEAD_PERIODS * self.period_s)
+            count, start_ns = 1, self._now_ns()
+            self._sleep(self.idle_s)
+        else:
+            if self.lead_count:
+                self._call(self.lead_count)
+            count, start_ns = self.count, self._now_ns()
+            self._call(count)
+        end_ns = self._now_ns()
+        used = self._meter.used(start_ns, end_ns, steady=self.steady or variant == IDLE)
+        self._meter.forget(start_ns)
+        return Trial(
+            variant,
+            start_ns,
+            end_ns,
+            count,
+            (end_ns - start_ns) / 1e9 / count,
+            0.0,
+            None if used is None else used.energy_j.times(1 / count),
+            0.0 if used is None else used.period_s,
+        )
+
+    def _learn_period_s(self, each_s: float) -> float:
+        for turn in range(FIRST_BLOCKS):
+            start_ns = self._now_ns()
+            self._call(max(1, round(FIRST_BLOCK_S * 2**turn / each_s)))
+            used = self._meter.used(start_ns, self._now_ns())
+            if used is not None and used.period_s > 0:
+                return used.period_s
+        raise PyCarbonError(
+            "the energy counter did not change, or not often enough, while the function ran: "
+            "see `pycarbon doctor`, which shows what can be read here"
+        )
+
+    def _called_s(self, count: int) -> float:
+        start_ns = self._now_ns()
+        self._call(count)
+        return (self._now_ns() - start_ns) / 1e9
+
+    def _call(self, count: int) -> None:
+        call(self._function, count)
+        self._wait()
