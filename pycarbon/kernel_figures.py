@@ -11,13 +11,14 @@ import numpy as np
 from pycarbon import student
 from pycarbon.contrast import CONFIDENCE, Array, Estimate
 from pycarbon.experiment import Trial
-from pycarbon.kernel_trials import IDLE
+from pycarbon.kernel_trials import ENDS_SHARE, IDLE
 from pycarbon.remedies import HOPELESS
 from pycarbon.reports.figures import percent, prefix_for, quantity, with_interval
 from pycarbon.run import Kind
 
-QUIETER = "needs a quieter machine, on which the counter is seen closely"
-SILENT = "the counter stopped telling: see the notes, and `pycarbon doctor`"
+QUIETER = "blocks differ too much: needs a quieter machine"
+NOTHING = "nothing was used that the counter shows"
+SILENT = "the counter stopped telling: see `pycarbon doctor`"
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -89,14 +90,20 @@ class KernelFigures:
         found = self.energy_per_call_j
         return max(found.best - found.low, found.high - found.best) / found.best if found.best > 0 else math.inf
 
-    def remedy(self, precision: float, elapsed_s: float, steady: bool) -> str:
-        """Say what would bring the interval within the precision, after it was not in that time."""
-        if self.bound >= precision or math.isinf(self.reach):
-            return QUIETER
+    def remedy(self, precision: float, max_s: float, steady: bool) -> str:
+        """Say what would bring the interval within the precision, after it was not in that time; as KernelTrials has
+        it, `steady` blocks are as long as they need be, and others would be longer in a longer time.
+        """
+        if math.isinf(self.reach):
+            return NOTHING
+        if self.bound >= precision and not steady:
+            return f"needs about max_s={_round(max_s * self.bound / (ENDS_SHARE * precision)):.0f}, for longer blocks"
+        if self.bound >= precision:
+            return f"the counter tells it within {percent(self.bound)} at best, less closely than is asked for"
         factor = max(((self.reach - self.bound) / (precision - self.bound)) ** 2, 1.0)
         if factor > HOPELESS:
-            return f"blocks differ too much: {QUIETER}" if steady else "needs shorter calls, or a steadier machine"
-        return f"needs about max_s={_round(elapsed_s * factor * 1.1):.0f}"
+            return QUIETER
+        return f"needs about max_s={_round(max_s * factor * 1.1):.0f}"
 
 
 def figures(rounds: Sequence[Sequence[Trial]]) -> KernelFigures:

@@ -24,6 +24,9 @@ from pycarbon.sources import Discovery
 LEAST_ROUNDS = 5
 """Of two blocks of calls and an idle one. Stopping earlier would take those intervals that are narrow by chance."""
 
+BLOCKS_IN_TIME = 10
+"""Where blocks are long for the sake of their ends alone, there is time for so many."""
+
 
 def kernel_energy(
     fn: Callable[[], Any],
@@ -54,12 +57,15 @@ def kernel_energy(
         raise PyCarbonError(f'kernel_energy() can wait for sync="cuda" or None, not {sync!r:.80}')
     started_s = time.monotonic()
     found = here.find({}, None if root is None else Path(root))
-    discovery, roots = _counted(found.discovery), found.discovery.roots
+    discovery, roots = counted(found.discovery), found.discovery.roots
     seed = random.SystemRandom().randrange(2**32) if seed is None else seed
     with Metering(discovery, found.sampling) as metering:
         before, cpu_s = conditions.read(roots), own_cpu_s()
         trials = KernelTrials(fn, _nothing if sync is None else cuda.synchronise, metering, random.Random(seed))
-        trials.warm_up(precision)
+        trials.warm_up(precision, max_s / BLOCKS_IN_TIME)
+        needed_s = time.monotonic() - started_s + 2 * trials.round_s
+        if needed_s > max_s:
+            raise PyCarbonError(f"two rounds of blocks take {needed_s:.2g} s with what goes before them: raise max_s")
         plan = Plan(precision, max_s, least_rounds=sys.maxsize)  # until_known says when there are enough
         experiment = Experiment(2, trials.measure, plan, seed, time.monotonic, started_s)
         until_known(experiment)
@@ -70,7 +76,7 @@ def kernel_energy(
 
 
 def until_known(experiment: Experiment) -> None:
-    """Make rounds until the energy of a call is known to the precision, the time is up, or a counter tells nothing."""
+    """Make rounds until the energy of a call is known well enough, the time is up, or a counter tells nothing."""
     for _ in experiment.run():
         rounds = experiment.rounds
         if not experiment.is_measured:
@@ -79,7 +85,7 @@ def until_known(experiment: Experiment) -> None:
             return
 
 
-def _counted(discovery: Discovery) -> Discovery:
+def counted(discovery: Discovery) -> Discovery:
     """Leave the GPUs' counters where there are some, else all those of a machine that is measured."""
     gpus = tuple(counter for counter in discovery.counters if counter.source == "nvml" and counter.in_total)
     if gpus:
@@ -94,17 +100,15 @@ def _concluded(experiment: Experiment, trials: KernelTrials, metering: Metering,
     silent = not experiment.is_measured
     rounds = experiment.rounds[: -1 if silent else None]
     if len(rounds) < 2:
-        raise PyCarbonError(
-            SILENT.partition(":")[0] + ": `pycarbon doctor` shows what can be read"
-            if silent
-            else f"one round of blocks takes {experiment.elapsed_s:.0f} s with what goes before it: "
-            "allow for two and more with max_s"
-        )
+        seldom = f"there was time for one round of blocks only, in {experiment.elapsed_s:.2g} s: raise max_s"
+        raise PyCarbonError(SILENT if silent else seldom)
     told = figures(rounds)
     resolved = told.reach <= experiment.plan.precision
     remedy = None
     if not resolved:
-        remedy = SILENT if silent else told.remedy(experiment.plan.precision, experiment.elapsed_s, trials.steady)
+        remedy = (
+            SILENT if silent else told.remedy(experiment.plan.precision, experiment.plan.max_time_s, trials.steady)
+        )
     return KernelEnergy(
         told.energy_per_call_j.best,
         told.energy_per_call_j.low,

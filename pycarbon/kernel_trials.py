@@ -24,7 +24,7 @@ CALLS, IDLE = 0, 1
 """The variants of an experiment."""
 
 BLOCK_PERIODS, LEAD_PERIODS = 12, 2
-"""So many of the times between updates that are seen: a block's, of which eight tell a steady power, and its lead-in's."""
+"""So many of the times between updates: a block's, of which eight updates tell a steady power, and its lead-in's."""
 
 FIRST_BLOCK_S, FIRST_BLOCKS = 0.5, 4
 """The counter's period is learnt within a first block; one that was too short is followed by one twice as long."""
@@ -47,7 +47,8 @@ class KernelTrials:
     """Measures one block after the other.
 
     `wait` returns when all that the function began is done. With `steady` a block has so many calls that its power is
-    that of its middle; else its energy is that between its ends, as far as the counter bounds it.
+    that of its middle; else its energy is that between its ends, as far as the counter bounds it. A round of an
+    experiment takes about `round_s`.
     """
 
     def __init__(
@@ -67,19 +68,26 @@ class KernelTrials:
         self._now_ns = now_ns
         self._sleep = sleep
         self.count, self.lead_count = 1, 0
-        self.period_s = self.idle_s = 0.0
+        self.period_s = self.idle_s = self.round_s = 0.0
         self.steady = False
 
-    def warm_up(self, precision: float) -> None:
-        """Call it until it is known how many calls make a block; PyCarbonError where the counter tells nothing."""
+    def warm_up(self, precision: float, longest_s: float) -> None:
+        """Call it until it is known how many calls make a block; PyCarbonError where the counter tells nothing.
+
+        For the sake of its ends alone a block is not made longer than `longest_s`.
+        """
         each_s = seconds_per_call(self._called_s, FIRST_BLOCK_S / 4)
         self.period_s = self._learn_period_s(each_s)
         self.idle_s = max(LEAST_BLOCK_S, BLOCK_PERIODS * self.period_s)
-        by_calls_s, by_ends_s = STEADY_CALLS * each_s, self.period_s / (ENDS_SHARE * precision)
-        self.steady = by_calls_s <= max(self.idle_s, by_ends_s)
-        block_s = max(self.idle_s, by_calls_s if self.steady else by_ends_s)
-        self.count = max(STEADY_CALLS if self.steady else 1, round(block_s / each_s))
         self.lead_count = round(LEAD_PERIODS * self.period_s / each_s)
+        by_calls_s, by_ends_s = STEADY_CALLS * each_s, min(self.period_s / (ENDS_SHARE * precision), longest_s)
+        self.steady = by_calls_s <= max(self.idle_s, by_ends_s)
+        if self.steady:
+            self.count = max(STEADY_CALLS, round(self.idle_s / each_s))
+            self.steady = self._is_seen_closely(self.measure(CALLS))
+        if not self.steady:
+            self.count = max(1, round(max(self.idle_s, by_ends_s) / each_s))
+        self.round_s = 2 * (self.count + self.lead_count) * each_s + self.idle_s + 5 * self.period_s
 
     def measure(self, variant: int) -> Trial:
         """Make a block, and say what was used in it."""
@@ -118,6 +126,11 @@ class KernelTrials:
             "the energy counter did not change, or not often enough, while the function ran: "
             "see `pycarbon doctor`, which shows what can be read here"
         )
+
+    def _is_seen_closely(self, trial: Trial) -> bool:
+        """Say whether the updates within a block tell its energy better than its ends do."""
+        found, periods = trial.energy_j, (trial.end_ns - trial.start_ns) / 1e9 / self.period_s
+        return found is not None and found.high - found.low < found.best / periods
 
     def _called_s(self, count: int) -> float:
         start_ns = self._now_ns()

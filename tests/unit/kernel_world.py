@@ -15,7 +15,7 @@ import numpy as np
 
 from pycarbon.energy import Timeline
 from pycarbon.experiment import Experiment, Plan
-from pycarbon.kernel_repeats import until_known
+from pycarbon.kernel_repeats import BLOCKS_IN_TIME, until_known
 from pycarbon.kernel_trials import CALLS, KernelTrials
 from pycarbon.metering import Used, steady_energy
 from pycarbon.run import EDGE_DTYPE, Channel, RunData
@@ -116,7 +116,7 @@ class KernelWorld:
 def repeated(world: KernelWorld, seed: int, plan: Plan) -> tuple[Experiment, KernelTrials]:
     """A whole experiment in the world, to its end."""
     trials = KernelTrials(world.function, lambda: None, world, random.Random(seed), world.now_ns, world.sleep)
-    trials.warm_up(plan.precision)
+    trials.warm_up(plan.precision, plan.max_time_s / BLOCKS_IN_TIME)
     experiment = Experiment(2, trials.measure, plan, seed, lambda: world.time_s, 0.0)
     until_known(experiment)
     return experiment, trials

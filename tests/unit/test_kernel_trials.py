@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import re
 import sys
 from collections.abc import Callable
 
@@ -14,16 +15,16 @@ from kernel_world import KernelWorld, repeated, true_per_call_j
 
 from pycarbon import PyCarbonError
 from pycarbon.experiment import Plan
-from pycarbon.kernel_figures import figures
+from pycarbon.kernel_figures import KernelFigures, figures
 from pycarbon.kernel_trials import BLOCK_PERIODS, CALLS, IDLE, KernelTrials
 
 PLAN = Plan(0.05, 60.0, least_rounds=sys.maxsize)
-SEEDS = 40
+SEEDS = 25
 
 
 def warmed_up(world: KernelWorld, wait: Callable[[], None] = lambda: None) -> KernelTrials:
     trials = KernelTrials(world.function, wait, world, random.Random(1), world.now_ns, world.sleep)
-    trials.warm_up(PLAN.precision)
+    trials.warm_up(PLAN.precision, 6.0)
     return trials
 
 
@@ -72,13 +73,12 @@ def test_blocks_begin_anywhere_against_the_counter() -> None:
     assert found.min() >= 5
 
 
-@pytest.mark.parametrize("period_s", [0.02, 0.05, 0.1])
-@pytest.mark.parametrize("warming_w", [0.0, 60.0], ids=["steady", "warming up"])
+@pytest.mark.parametrize(("period_s", "warming_w"), [(0.02, 60.0), (0.05, 0.0), (0.1, 60.0)])
 def test_intervals_hold(period_s: float, warming_w: float) -> None:
     # GIVEN a device whose power differs from block to block by 4 %, and rises
     held = {"energy": 0, "above idle": 0}
     for seed in range(SEEDS):
-        world = KernelWorld(seed, period_s=period_s, warming_w=warming_w, noise=0.04)
+        world = KernelWorld(seed, period_s=period_s, warming_w=warming_w, noise=0.04, call_s=0.01)
         experiment, _ = repeated(world, seed, PLAN)
         found = figures(experiment.rounds)
         assert found.reach <= PLAN.precision and world.time_s < PLAN.max_time_s + 5
@@ -88,7 +88,7 @@ def test_intervals_hold(period_s: float, warming_w: float) -> None:
         held["energy"] += found.energy_per_call_j.low <= truth_j <= found.energy_per_call_j.high
         held["above idle"] += found.above_idle_per_call_j.low <= above_j <= found.above_idle_per_call_j.high
     # 95 of 100 do; fewer than this by chance about once in a thousand
-    assert min(held.values()) >= SEEDS - 7
+    assert min(held.values()) >= SEEDS - 5
 
 
 def test_a_counter_that_lags_behind_makes_no_error() -> None:
@@ -109,19 +109,35 @@ def test_a_call_of_several_periods_has_the_bounds_of_its_ends() -> None:
     assert found.energy_per_call_j.low <= truth_j <= found.energy_per_call_j.high
 
 
-def test_what_is_not_known_when_the_time_is_up_says_what_would_help() -> None:
-    # GIVEN power that differs from block to block by half
-    world = KernelWorld(1, noise=0.5)
-    experiment, trials = repeated(world, 1, PLAN)
+def test_a_counter_that_is_not_seen_closely_has_longer_blocks() -> None:
+    world = KernelWorld(3, period_s=0.1, noise=0.0, look_s=0.04)
+    experiment, trials = repeated(world, 3, PLAN)
     found = figures(experiment.rounds)
-    assert found.reach > PLAN.precision and PLAN.max_time_s - 10 < world.time_s < PLAN.max_time_s + 5
-    remedy = found.remedy(PLAN.precision, experiment.elapsed_s, trials.steady)
+    assert not trials.steady and trials.count * world.call_s == pytest.approx(2 * 0.1 / PLAN.precision, rel=0.1)
+    assert found.reach <= PLAN.precision
+    assert found.energy_per_call_j.low <= world.call_s * world.call_w <= found.energy_per_call_j.high
+    # AND where there is no time for these, it says so
+    short = figures(repeated(KernelWorld(3, period_s=0.1, noise=0.0, look_s=0.04), 3, Plan(0.05, 15))[0].rounds)
+    assert re.fullmatch(r"needs about max_s=\d+, for longer blocks", short.remedy(0.05, 15.0, False))
+
+
+def test_what_is_not_known_when_the_time_is_up_says_what_would_help() -> None:
+    # GIVEN power that differs from block to block by a fifth, and little time
+    def tried(max_s: float) -> KernelFigures:
+        world = KernelWorld(1, period_s=0.05, noise=0.2, call_s=0.012)
+        experiment, _ = repeated(world, 1, Plan(0.05, max_s, sys.maxsize))
+        assert world.time_s < max_s + 5
+        return figures(experiment.rounds)
+
+    found = tried(20.0)
+    assert found.reach > 0.05
+    remedy = found.remedy(0.05, 20.0, True)
     # THEN so much time as it names is about enough
     assert remedy.startswith("needs about max_s=")
-    longer, _ = repeated(KernelWorld(1, noise=0.5), 1, Plan(0.05, 1.5 * float(remedy.split("=")[1]), sys.maxsize))
-    assert figures(longer.rounds).reach <= PLAN.precision
+    assert tried(1.5 * float(remedy.split("=")[1])).reach <= 0.05
     # AND other troubles need something else than time
-    assert "quieter" in found.remedy(0.001, 1.0, True) and "shorter calls" in found.remedy(0.005, 1.0, False)
+    assert "at best" in found.remedy(found.bound / 2, 20.0, True)
+    assert "quieter" in found.remedy(1.001 * found.bound, 20.0, True)
 
 
 def test_a_counter_that_falls_silent_ends_it() -> None:

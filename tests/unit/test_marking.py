@@ -273,8 +273,9 @@ def test_the_header_is_where_get_include_says() -> None:
     assert (Path(pycarbon.get_include()) / "pycarbon.h").is_file()
 
 
-def test_without_the_compiled_core_a_region_does_nothing() -> None:
-    region = marking.Region(unmarked.Mark("nothing"))
+@pytest.mark.parametrize("mark", [unmarked.Mark("nothing"), unmarked.SynchronisedMark("nothing", pytest.fail)])
+def test_without_the_compiled_core_a_region_does_nothing(mark: unmarked.Mark) -> None:
+    region = marking.Region(mark)
     with region:
         region.mark()
         region.resume()
