@@ -147,7 +147,7 @@ def _estimate(values: Array, off: Array, least: float) -> Estimate:
 
 
 def _written(found: Estimate, unit: str) -> str:
-    factor, prefix = prefix_for(found.best)
+    factor, prefix = prefix_for(max(abs(found.low), abs(found.best), abs(found.high)))
     figure, ends = with_interval(found.best, found.low, found.high, factor)
     return f"{figure} {prefix}{unit} ({ends})"
 
