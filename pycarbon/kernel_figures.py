@@ -99,7 +99,7 @@ class KernelFigures:
         if self.bound >= precision and not steady:
             return f"needs about max_s={_round(max_s * self.bound / (ENDS_SHARE * precision)):.0f}, for longer blocks"
         if self.bound >= precision:
-            return f"the counter tells it within {percent(self.bound)} at best, less closely than is asked for"
+            return f"the counter was seen closely enough for {percent(self.bound)}: a quieter machine may help"
         factor = max(((self.reach - self.bound) / (precision - self.bound)) ** 2, 1.0)
         if factor > HOPELESS:
             return QUIETER

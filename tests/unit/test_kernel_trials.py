@@ -136,7 +136,7 @@ def test_what_is_not_known_when_the_time_is_up_says_what_would_help() -> None:
     assert remedy.startswith("needs about max_s=")
     assert tried(1.5 * float(remedy.split("=")[1])).reach <= 0.05
     # AND other troubles need something else than time
-    assert "at best" in found.remedy(found.bound / 2, 20.0, True)
+    assert "closely enough for" in found.remedy(found.bound / 2, 20.0, True)
     assert "quieter" in found.remedy(1.001 * found.bound, 20.0, True)
 
 
