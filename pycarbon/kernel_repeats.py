@@ -59,7 +59,7 @@ def kernel_energy(
     found = here.find({}, None if root is None else Path(root))
     discovery, roots = counted(found.discovery), found.discovery.roots
     seed = random.SystemRandom().randrange(2**32) if seed is None else seed
-    with Metering(discovery, found.sampling) as metering:
+    with Metering(discovery, found.sampling, partly=True) as metering:
         before, cpu_s = conditions.read(roots), own_cpu_s()
         trials = KernelTrials(fn, _nothing if sync is None else cuda.synchronise, metering, random.Random(seed))
         trials.warm_up(precision, max_s / BLOCKS_IN_TIME)
@@ -69,7 +69,8 @@ def kernel_energy(
         plan = Plan(precision, max_s, least_rounds=sys.maxsize)  # until_known says when there are enough
         experiment = Experiment(2, trials.measure, plan, seed, time.monotonic, started_s)
         until_known(experiment)
-        notes = [*found.complaints, *metering.notes]
+        remarks = [f"{counter.domain}: {counter.remark}" for counter in discovery.counters if counter.remark]
+        notes = [*found.complaints, *remarks, *metering.notes]
         if discovery is found.discovery:  # of the whole machine
             notes += conditions.disturbances(before, conditions.read(roots), own_cpu_s() - cpu_s)
         return _concluded(experiment, trials, metering, notes)

@@ -56,9 +56,10 @@ class Used:
 class Metering:
     """This machine's counters, watched within a `with` block."""
 
-    def __init__(self, discovery: Discovery, sampling: Sampling) -> None:
-        """Plan it; nothing runs yet."""
+    def __init__(self, discovery: Discovery, sampling: Sampling, partly: bool = False) -> None:
+        """Plan it; nothing runs yet. `partly`: whatever its counters tell is asked for, be it all or not."""
         self._discovery = discovery
+        self._partly = partly
         self._samplers = Samplers(discovery, sampling)
         self._edges: dict[int, NDArray[np.void]] = {}
         self._lock = threading.Lock()
@@ -92,8 +93,9 @@ class Metering:
 
     @property
     def measured(self) -> bool:
-        """Whether counters tell all of the total; else energy is the model's, of CPU time."""
-        return self._discovery.measured and not any(channel.source == "model" for channel in self._channels)
+        """Whether counters tell all that is asked for; else energy is the model's, of CPU time."""
+        told = self._partly or self._discovery.measured
+        return told and not any(channel.source == "model" for channel in self._channels)
 
     @property
     def domains(self) -> list[str]:

