@@ -31,6 +31,7 @@ from pycarbon.totals import Energy, Region, Totals
 if TYPE_CHECKING:
     import pandas
 
+    from pycarbon.kernel_timeline import KernelTimeline
     from pycarbon.regions import Figures, TreeNode
     from pycarbon.supply import Supply
 
@@ -137,6 +138,11 @@ class Run(Rated):
                 f"this run has no region {label!r}; it has {', '.join(names[:MOST_NAMED]) or 'none'}{more}"
             )
         return calls(ledger, labels[label], self.supplies)
+
+    @property
+    def kernel_timeline(self) -> KernelTimeline | None:
+        """When which kernel ran on its GPUs, as `pycarbon.kernels` saw it; None where nobody traced them."""
+        return self.data.kernels
 
     @cached_property
     def _figures(self) -> Figures | None:

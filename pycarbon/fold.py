@@ -33,9 +33,10 @@ from pycarbon.frame import (
     json_frame,
 )
 from pycarbon.index import NO_CHANNEL, Row, index_frame, trailer
+from pycarbon.kernel_frames import kernel_frames
 from pycarbon.ledger_frames import LedgerReader, ledger_frames
 from pycarbon.run import EDGE_DTYPE, RunData
-from pycarbon.scanning import LEDGER, begin, end, is_known
+from pycarbon.scanning import LEDGER, TRACED, begin, end, is_known
 from pycarbon.stored import Stored, StoredRun
 
 JOINED_EDGES, JOINED_ROWS = 1 << 15, 1 << 16
@@ -102,7 +103,7 @@ class _Folding:
             self._skipping = True  # what follows may refer to it: copied as it is
             self._put_ledger()
             self._put(frame)
-        elif not known or frame.type == EVENT:
+        elif not known or frame.type == EVENT or frame.type in TRACED:  # a tracer compresses closely
             self._put(frame)
         elif frame.type == META:
             self._run = begin(frame)
@@ -227,5 +228,7 @@ def frames_of(run: RunData) -> Iterator[Frame]:
     yield from (json_frame(EVENT, event) for event in run.events)
     if run.ledger is not None:
         yield from ledger_frames(run.ledger)
+    if run.kernels is not None:
+        yield from kernel_frames(run.kernels)
     if run.footer:
         yield json_frame(FOOTER, run.footer)

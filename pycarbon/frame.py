@@ -16,7 +16,7 @@ Data = bytes | memoryview
 MAGIC = b"\x89PCR\r\n\x1a\n"
 VERSION = 1
 
-META, EDGES, FOOTER, EVENT, LEDGER_NAMES, SLICES, ROWS, MARKS, INDEX = range(1, 10)
+META, EDGES, FOOTER, EVENT, LEDGER_NAMES, SLICES, ROWS, MARKS, INDEX, KERNELS, LAUNCHES = range(1, 12)
 RAW, SHUFFLED_ZSTD, TURNS_ZSTD = 0, 1, 2
 IGNORABLE = 1
 MUST_KNOW = 0xFF
@@ -77,7 +77,7 @@ def file_header() -> bytes:
 def json_frame(frame_type: int, values: dict[str, Any]) -> Frame:
     """Make a frame of metadata; as ASCII, which also holds what is no text (an argument of any bytes)."""
     payload = json.dumps(values, separators=(",", ":")).encode("ascii")
-    return Frame(frame_type, payload, flags=IGNORABLE if frame_type in (EVENT, LEDGER_NAMES) else 0)
+    return Frame(frame_type, payload, flags=IGNORABLE if frame_type in (EVENT, LEDGER_NAMES, KERNELS) else 0)
 
 
 def check_header(data: Data, where: str) -> bool:

@@ -5,6 +5,7 @@
         counters.ring    edges not yet in a frame, shared pages: they outlive a SIGKILL
         cpu-time.ring
         marks-RANDOM/    what the recorded programs say of their regions: csrc/marks.h
+        kernels-...      what they say of kernels on their GPUs: kernel_files.py
 
 At the end run.pcr is folded (fold.py) to train.pcr and the folder goes. Of a recorder that was killed the folder
 stays, and `recover` reads the frames and what the rings still hold.
@@ -28,7 +29,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from pycarbon import fold, runfile
+from pycarbon import fold, kernel_files, runfile
 from pycarbon.errors import RunFileError
 from pycarbon.growing import GrowingFile, lock, refuse_special
 from pycarbon.run import EDGE_DTYPE, RunData, gaps_by_channel, group_by_channel, listed
@@ -107,6 +108,8 @@ def recover(home: Path) -> RunData:
                 found = np.concatenate([known, found])
             edges_of[channel] = found
     run.edges = edges_of
+    if run.kernels is None:  # else its recorder came to write them there
+        run.kernels = kernel_files.timeline(home)
     return run
 
 

@@ -14,6 +14,7 @@ from pycarbon.totals import ARITHMETIC
 Check = Callable[[Any], bool]
 
 LARGEST_INDEX = (1 << 31) - 1
+LONGEST_NAME = 1 << 16
 
 
 def _is(*kinds: type) -> Check:
@@ -242,6 +243,17 @@ NAMES_MEMBERS: dict[str, Check] = {
             and _whole(0, LARGEST_INDEX)(node[1])
         )
     ),
+}
+KERNELS_MEMBERS: dict[str, Check] = {
+    "first_name": _whole(0, LARGEST_INDEX),
+    "names": _each(lambda name: type(name) is str and len(name) <= LONGEST_NAME),
+    "devices": _all(
+        _each(_all(_record(number=_whole(0, (1 << 16) - 1)), _map_of(_is(str, int, type(None))))),
+        lambda devices: len({device["number"] for device in devices}) == len(devices),
+    ),
+    "error_ns": _TIME,
+    "origin": _TEXT,
+    "hostname": _maybe(_TEXT),
 }
 """What a reader relies on. A member may be missing; what is not named here is for later versions, or for people."""
 

@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pycarbon import closing, home
+from pycarbon import closing, home, kernel_files
 from pycarbon.closing import Outcome
 from pycarbon.edge_writer import edges_frames
 from pycarbon.feeds import Feed, Sampling, await_first_readings, counter_feeds, cpu_time_feed
@@ -174,6 +174,8 @@ class Recorder:
         with self._noting():
             self._drain(final=True)
         with self._noting():
+            self._take_kernels()
+        with self._noting():
             footer = {**self._asked_at_end(), **footer}
         sampler_cpu_s = sum(feed.sampler.cpu_ns for feed in self._feeds) / 1e9
         footer = {
@@ -191,6 +193,11 @@ class Recorder:
         self._file.append([json_frame(FOOTER, _readable(footer))])
         self._feeds.clear()
         return closing.close(self._file, self._home, self._target, self._notes)
+
+    def _take_kernels(self) -> None:
+        """Take what traced programs left, in one piece: whoever finds a part in the file takes it for all."""
+        if self._home is not None and kernel_files.found(self._home):
+            self._append(list(kernel_files.all_frames(self._home, self._notes)))
 
     def _asked_at_end(self) -> dict[str, Any]:
         """Ask for what is known at the end only; who does not want to wait for it loses nothing else."""

@@ -16,6 +16,7 @@ from typing import Any, Literal, get_args
 import numpy as np
 from numpy.typing import NDArray
 
+from pycarbon.kernel_timeline import KernelTimeline
 from pycarbon.ledger import Ledger
 
 Kind = Literal["measured", "attributed", "modelled"]
@@ -148,7 +149,8 @@ class RunData:
     `meta` is written when the run begins and `footer` when it ends (empty where it never did); `complete` is False
     where the recording was cut off. `edges` has an array of EDGE_DTYPE for each channel id, ordered by t_seen_ns.
     `events` are what happened to the run as a whole, each with its `monotonic_ns`. `ledger` is what the program said
-    of its regions, None where nobody listened. `start_ns` and `end_ns` bound the run on CLOCK_MONOTONIC.
+    of its regions, None where nobody listened; `kernels` when which kernel ran on its GPUs, None where nobody traced
+    them. `start_ns` and `end_ns` bound the run on CLOCK_MONOTONIC.
     """
 
     meta: dict[str, Any]
@@ -158,6 +160,7 @@ class RunData:
     complete: bool = False
     events: list[dict[str, Any]] = field(default_factory=list)
     ledger: Ledger | None = None
+    kernels: KernelTimeline | None = None
 
     @property
     def start_ns(self) -> int:

@@ -21,6 +21,8 @@ from pycarbon.frame import (
     FOOTER,
     FRAME_HEADER_BYTES,
     INDEX,
+    KERNELS,
+    LAUNCHES,
     LEDGER_NAMES,
     MAX_PAYLOAD_BYTES,
     META,
@@ -33,12 +35,14 @@ from pycarbon.frame import (
     read_header,
 )
 from pycarbon.index import TRAILER_BYTES
+from pycarbon.kernel_frames import KernelReader
 from pycarbon.ledger_frames import LedgerReader
 from pycarbon.run import EDGE_DTYPE, Flag, GapCause
-from pycarbon.scanning import LEDGER, is_known, telling
+from pycarbon.scanning import LEDGER, TRACED, is_known, telling
 
 STEP_BYTES = 1 << 24
 KINDS = {META: "metadata was", EDGES: "edges were", FOOTER: "the footer was"}
+KINDS |= {**dict.fromkeys(LEDGER, "regions were"), **dict.fromkeys(TRACED, "kernels were")}
 NAMED_LOSSES = 20
 
 
@@ -142,6 +146,7 @@ class _Mending:
         self._last_ns: dict[int, int] = {}
         self._lost_ns: list[tuple[int, int | None]] = []
         self._reader: LedgerReader | None = LedgerReader()
+        self._kernels: KernelReader | None = KernelReader()
 
     def lose(self, header: FrameHeader | None, why: str) -> None:
         """Note a loss, of which perhaps the header is known."""
@@ -149,11 +154,13 @@ class _Mending:
             self._lost_ns.append((self._found.end_ns, None))
             what = "a part of the run file was"
         else:
-            what = KINDS.get(header.type, "regions were" if header.type in LEDGER else "a frame was")
+            what = KINDS.get(header.type, "a frame was")
             if header.type == EDGES:
                 self._lost_ns.append((header.t_first_ns, header.t_last_ns))
         if header is None or header.type in (LEDGER_NAMES, SLICES):  # whatever refers to them
             self._reader = None
+        if header is None or header.type == KERNELS:
+            self._kernels = None  # up to the next trace
         if header is None or header.type != INDEX:
             self._found.lost.append(f"{what} lost, {why}")
 
@@ -172,7 +179,24 @@ class _Mending:
             self._reader.add(frame)
             self._reader.take()
             return [frame]
+        if frame.type in TRACED:
+            return self._traced(frame)
         return self._edges(frame) if frame.type == EDGES else [frame]
+
+    def _traced(self, frame: Frame) -> list[Frame]:
+        if self._kernels is None:
+            if frame.type == LAUNCHES:
+                return []
+            reader = KernelReader()
+            try:
+                reader.add(frame)
+            except RunFileError:  # it goes on with what was lost
+                return []
+            self._kernels = reader
+            return [frame]
+        self._kernels.add(frame)
+        self._kernels.forget()
+        return [frame]
 
     def _edges(self, frame: Frame) -> list[Frame]:
         decoded = edge_reader.decode(frame)

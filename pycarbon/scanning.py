@@ -18,6 +18,8 @@ from pycarbon.frame import (
     FOOTER,
     IGNORABLE,
     INDEX,
+    KERNELS,
+    LAUNCHES,
     LEDGER_NAMES,
     MARKS,
     MAX_JSON_BYTES,
@@ -31,14 +33,16 @@ from pycarbon.frame import (
     Frame,
     frames,
 )
+from pycarbon.kernel_frames import KernelReader
 from pycarbon.ledger_frames import LedgerReader
 from pycarbon.run import Channel, RunData
 
 LEDGER = (LEDGER_NAMES, SLICES, ROWS, MARKS)
+TRACED = (KERNELS, LAUNCHES)
 
 CODECS = {
-    **dict.fromkeys((META, FOOTER, EVENT, LEDGER_NAMES), (RAW,)),
-    **dict.fromkeys((SLICES, ROWS, MARKS, INDEX), (SHUFFLED_ZSTD,)),
+    **dict.fromkeys((META, FOOTER, EVENT, LEDGER_NAMES, KERNELS), (RAW,)),
+    **dict.fromkeys((SLICES, ROWS, MARKS, INDEX, LAUNCHES), (SHUFFLED_ZSTD,)),
     EDGES: (RAW, SHUFFLED_ZSTD, TURNS_ZSTD),
 }
 """What frames of each known type may be coded with."""
@@ -127,12 +131,13 @@ def assemble(whole: Iterable[Frame], where: str) -> RunData:
     """Put a run together from its frames, up to its footer; RunFileError as scan."""
     run: RunData | None = None
     parts: dict[int, list[NDArray[np.void]]] = {}
-    reader = LedgerReader()
-    taken, skipping = 0, False  # who skips one frame of regions skips those that may refer to it
+    reader, kernels = LedgerReader(), KernelReader()
+    taken = 0
+    skipped: set[int] = set()  # who skips one frame of regions, or of kernels, skips those that may refer to it
     for frame in whole:
         with telling(where):
             if not is_known(frame) and run is not None:
-                skipping |= frame.type in LEDGER
+                skipped.update(*(kinds for kinds in (LEDGER, TRACED) if frame.type in kinds))
                 continue
             if (run is None) != (frame.type == META and is_known(frame)):
                 raise RunFileError("metadata where none belongs, or something else where they do")
@@ -148,8 +153,12 @@ def assemble(whole: Iterable[Frame], where: str) -> RunData:
                     append(parts.setdefault(channel, []), edges)
             elif frame.type == EVENT:
                 run.events.append(json_of(frame, metadata.EVENT_MEMBERS))
-            elif frame.type in LEDGER and not skipping:
+            elif frame.type in skipped:
+                continue
+            elif frame.type in LEDGER:
                 reader.add(frame)
+            elif frame.type in TRACED:
+                kernels.add(frame)
     if run is None:
         raise RunFileError(f"{where} was cut before its metadata: nothing in it can be read")
     with telling(where):
@@ -157,6 +166,7 @@ def assemble(whole: Iterable[Frame], where: str) -> RunData:
         counts = run.footer.get("regions")
         if reader.seen or counts:
             run.ledger = reader.ledger(counts or {})
+        run.kernels = kernels.timeline()
     return run
 
 

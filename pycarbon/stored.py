@@ -35,10 +35,12 @@ from pycarbon.frame import (
     sequence_at,
 )
 from pycarbon.index import NO_CHANNEL, TRAILER_BYTES, read_index, read_trailer
+from pycarbon.kernel_frames import KernelReader
+from pycarbon.kernel_timeline import KernelTimeline
 from pycarbon.ledger import Ledger
 from pycarbon.ledger_frames import LedgerReader
 from pycarbon.run import EDGE_DTYPE, Channel, RunData
-from pycarbon.scanning import LEDGER, begin, end, is_known, json_of, telling
+from pycarbon.scanning import LEDGER, TRACED, begin, end, is_known, json_of, telling
 
 REPAIR = "`pycarbon repair` keeps what is whole"
 WORTH_THREADS, MOST_THREADS = 16, 4
@@ -333,6 +335,15 @@ class StoredRun(RunData):
                 reader.add(frame)
         counts = self.footer.get("regions")
         return reader.ledger(counts or {}) if reader.seen or counts else None
+
+    @cached_property
+    def kernels(self) -> KernelTimeline | None:  # type: ignore[override]
+        """When which kernel ran on its GPUs."""
+        reader = KernelReader()
+        with telling(self._stored.where):
+            for frame in itertools.takewhile(is_known, self._frames(TRACED)):
+                reader.add(frame)
+            return reader.timeline()
 
     def _event(self, frame: Frame) -> dict[str, Any]:
         with telling(self._stored.where):
