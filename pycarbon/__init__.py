@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from pycarbon.errors import IntensityError, PyCarbonError, RunFileError, SourceError, TraceError
     from pycarbon.kernel_figures import KernelEnergy
     from pycarbon.kernel_repeats import kernel_energy
+    from pycarbon.kernel_tracing import kernels
     from pycarbon.marking import Region, get_include, region
     from pycarbon.merging import Merged, merge
     from pycarbon.recording import record
@@ -35,6 +36,7 @@ _HOMES = {
     "compare": "comparing",
     "get_include": "marking",
     "kernel_energy": "kernel_repeats",
+    "kernels": "kernel_tracing",
     "load": "analysis",
     "merge": "merging",
     "record": "recording",
@@ -56,6 +58,7 @@ __all__ = [
     "compare",
     "get_include",
     "kernel_energy",
+    "kernels",
     "load",
     "merge",
     "record",

@@ -22,6 +22,7 @@ from pycarbon._version import __version__
 from pycarbon.analysis import Run
 from pycarbon.errors import PyCarbonError
 from pycarbon.feeds import Sampling
+from pycarbon.notices import notice
 from pycarbon.rating import Rating
 from pycarbon.recorder import Recorder
 from pycarbon.run import RunData
@@ -34,14 +35,6 @@ INSIDE = "PYCARBON_RUN"
 
 _inside: ContextVar[str | None] = ContextVar("pycarbon_inside", default=None)
 """The innermost run that the code of this thread or task is in."""
-
-
-def notice(text: str) -> None:
-    """Say one line to whoever runs the program; never raises, whatever became of standard error."""
-    import logging
-
-    with contextlib.suppress(Exception):  # a handler that somebody else installed
-        logging.getLogger("pycarbon").warning("pycarbon: %s", text)
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,8 +15,10 @@ PACKAGE = ROOT / "pycarbon"
 
 LAYERS = [
     "_version  errors  interrupts  interval  domains  microarchitecture  cpu_brand  _native  _marks  _edges",
+    "notices",
     "unmarked  ledger  gpu  kernel_timeline  cuda_devices  traces.document  traces.opened",
     "exports.text  exports.extras  student  launch  attention  machine  run  updates  shipped  cpus  msr_units",
+    "kernel_records",
     "cuda",
     "traces.collected",
     "contrast  sweeps  change  traces.kineto  traces.nsight",
@@ -50,7 +52,7 @@ LAYERS = [
     "rated  here",
     "advice_places  advice_hours",
     "analysis  reducing",
-    "recount  advice_waste",
+    "recount  advice_waste  kernel_tracing",
     "advising",
     "closing  repair  agreement  meter  coverage  job  comparability",
     "recorder",
