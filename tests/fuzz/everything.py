@@ -75,6 +75,8 @@ def use(run: Run) -> None:
             run.calls(region.label)
         except PyCarbonError as error:
             assert "no region" in str(error), error
+    timeline = run.kernel_timeline
+    assert timeline is None or (np.diff(timeline.spans["start_ns"]) >= 0).all()
     _carbon(run)
     assert run.emissions.co2e_g is not None and run.machine is not None and run.gaps is not None
 

@@ -5,13 +5,26 @@ from __future__ import annotations
 from typing import Any
 
 import run_file_oracle as oracle
+from run_file_frames import BadFile
 
 from pycarbon import runfile, scanning
 from pycarbon.errors import RunFileError
 from pycarbon.run import RunData
 
 REFUSED = "refused"
-PARTS = ("metadata", "footer", "complete", "events", "edges", "labels", "nodes", "slices", "rows", "marks")
+PARTS = (
+    "metadata",
+    "footer",
+    "complete",
+    "events",
+    "edges",
+    "labels",
+    "nodes",
+    "slices",
+    "rows",
+    "marks",
+    "launches",
+)
 
 
 def tuples(edges: Any) -> list[tuple[int, ...]]:
@@ -34,6 +47,26 @@ def regions(run: RunData) -> dict[str, Any]:
     }
 
 
+def launches(run: RunData) -> list[tuple[Any, ...]]:
+    """What a run of the product's says of kernels: it joins traces, so names instead of their numbers."""
+    if run.kernels is None:
+        return []
+    names = run.kernels.names
+    return sorted(
+        (start_ns, end_ns, names[name], kind, stream)
+        for start_ns, end_ns, name, _, kind, stream, _ in run.kernels.spans.tolist()
+    )
+
+
+def launches_of(traces: list[dict[str, Any]]) -> list[tuple[Any, ...]]:
+    """The same of the oracle's traces."""
+    return sorted(
+        (start_ns, end_ns, trace["names"][name], kind, stream)
+        for trace in traces
+        for start_ns, end_ns, name, _, kind, stream in trace["launches"]
+    )
+
+
 def view(run: RunData) -> dict[str, Any]:
     """Everything in a run of the product's; RunFileError where it finds only now that a part makes no sense."""
     return {
@@ -43,6 +76,7 @@ def view(run: RunData) -> dict[str, Any]:
         "events": run.events,
         "edges": {channel: tuples(run.edges[channel]) for channel in sorted(run.edges) if len(run.edges[channel])},
         **regions(run),
+        "launches": launches(run),
     }
 
 
@@ -64,10 +98,14 @@ def by_oracle(data: bytes, read: Any = oracle.read) -> Any:
     """What the oracle reads, or REFUSED."""
     try:
         file = read(data)
-    except oracle.BadFile:
+    except BadFile:
         return REFUSED
-    found = {name: getattr(file, name) for name in PARTS}
-    return found | {"footer": file.footer or None, "edges": dict(sorted(file.edges.items()))}
+    found = {name: getattr(file, name) for name in PARTS if name != "launches"}
+    return found | {
+        "launches": launches_of(file.traces),
+        "footer": file.footer or None,
+        "edges": dict(sorted(file.edges.items())),
+    }
 
 
 def difference(one: Any, other: Any) -> str:

@@ -9,7 +9,7 @@ try:
 except ImportError:  # before Python 3.14
     from backports import zstd
 
-METADATA, EDGES, FOOTER, EVENT, NAMES, SLICES, ROWS, MARKS, INDEX = range(1, 10)
+METADATA, EDGES, FOOTER, EVENT, NAMES, SLICES, ROWS, MARKS, INDEX, KERNELS, LAUNCHES = range(1, 12)
 U64 = 2**64 - 1
 
 
@@ -198,6 +198,17 @@ class Writer:
         times, nodes, threads, kinds = zip(*marks, strict=True)
         payload = shuffled("qIHH", (differences(times, times[0]), nodes, threads, kinds))
         self.add(MARKS, 1, payload, flags=1, count=len(marks), first_ns=times[0], last_ns=times[-1])
+
+    def add_kernels(self, names, first_name=0, **members):
+        """Add names of kernels, which begin a trace where first_name is 0."""
+        self.add_json(KERNELS, {"names": names, "first_name": first_name} | members, flags=1)
+
+    def add_launches(self, launches):
+        """Add launches (start_ns, end_ns, name, device, kind, stream)."""
+        starts, ends, names, devices, kinds, streams = zip(*launches, strict=True)
+        lengths = [end_ns - start_ns for start_ns, end_ns in zip(starts, ends, strict=True)]
+        payload = shuffled("qqIHHI", (differences(starts, starts[0]), lengths, names, devices, kinds, streams))
+        self.add(LAUNCHES, 1, payload, flags=1, count=len(launches), first_ns=starts[0], last_ns=max(ends))
 
     def finished(self, footer=None, index_rows=None):
         """Return the file with index, footer and trailer."""

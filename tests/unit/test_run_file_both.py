@@ -217,7 +217,7 @@ def test_what_the_oracle_writes_the_product_reads(data):
         for number in range(n_channels):
             file.add_edges(codec, [edge for edge in edges if edge[0] == number])
     if data.draw(st.booleans()):
-        file.add(data.draw(st.sampled_from([10, 200])), 3, b"?", flags=1, count=2**21, first_ns=-5)
+        file.add(data.draw(st.sampled_from([10, 11, 12, 200])), 3, b"?", flags=1, count=2**21, first_ns=-5)
     # THEN the product reads it as the oracle does, whole and cut off
     assert agree(file.finished({"notes": ["end"]}))["complete"]
     assert agree(file.data) != REFUSED
@@ -226,8 +226,21 @@ def test_what_the_oracle_writes_the_product_reads(data):
 def test_both_read_a_file_of_every_kind():
     found = agree(sample().finished())
     assert found["complete"] and found["labels"] == ["a", "b"] and len(found["marks"]) == 2
+    assert [name for *_, name, _, _ in found["launches"]] == ["k", "copy", "k", "k2"]
     golden = Path(__file__).parents[1] / "golden" / "run-v1.pcr"
     assert agree(golden.read_bytes())["complete"]
+
+
+def test_kernels_of_a_version_to_come():
+    # GIVEN names of kernels in a codec to come between two traces
+    file = begun()
+    file.add_kernels(["k"])
+    file.add_launches([(10, 20, 0, 0, 0, 0)])
+    file.add(writer.KERNELS, 7, b"?", flags=1)
+    file.add_launches([(30, 40, 0, 0, 0, 0)])
+    # THEN what follows may refer to them and is skipped
+    for data in (file.data, file.finished()):
+        assert agree(data)["launches"] == [(10, 20, "k", 0, 0)]
 
 
 def test_regions_of_a_version_to_come():

@@ -9,7 +9,7 @@ import pytest
 import run_file_oracle as oracle
 import run_file_writer as writer
 from hypothesis import given, settings
-from run_file_oracle import BadFile
+from run_file_frames import BadFile
 
 try:
     from compression import zstd
@@ -163,6 +163,17 @@ def test_regions(data):
     reads(file, labels=labels, nodes=nodes, slices=slices, rows=rows, marks=marks)
 
 
+def add_traces(file):
+    """Add two traces of kernels, the first of them in parts."""
+    devices = [{"number": 0, "name": "G", "uuid": "GPU-0", "pci_bus_id": None}, {"number": 7}]
+    file.add_kernels(["k", "copy"], devices=devices, error_ns=5, origin="by hand", hostname="h")
+    file.add_launches([(10, 90, 0, 0, 0, 3), (10, 20, 1, 7, 1, 2**32 - 1)])
+    file.add_kernels(["k2"], 2)
+    file.add_launches([(30, 30, 2, 0, 0, 3)])
+    file.add_kernels(["k"])
+    file.add_launches([(5, 6, 0, 7, 2, 0)])
+
+
 def sample():
     """Return a file with a frame of every type and codec."""
     file = begun(3)
@@ -176,6 +187,7 @@ def sample():
     file.add_slices([(0, 10, 65535, 1), (10, 20, 0, 1)])
     file.add_rows([(0, 0, 10, 8, 1), (1, 1, 10, 8, 1)])
     file.add_marks([(5, 0, 0, 0), (4, 1, 1, 0)])
+    add_traces(file)
     later = [(channel, before_ns + 9000, seen_ns + 9000, *rest) for channel, before_ns, seen_ns, *rest in edges]
     file.add_turns(later, 10, [(1, 1, 1, 7), (0, 61035, 1000, 0), (2, 1, 1, 0)])
     return file
@@ -184,6 +196,7 @@ def sample():
 def test_sample():
     """A file of every kind of frame is read, the unknown ones are skipped."""
     data = reads(sample(), events=[{"monotonic_ns": 5, "clock_step_ns": -3}], labels=["a", "b"])
+    assert [len(trace["launches"]) for trace in oracle.read(data).traces] == [3, 1]
     assert [len(edges) for edges in oracle.read(data).edges.values()] == [8, 8, 4]
 
 
@@ -217,7 +230,7 @@ def test_damage_anywhere():
             assert all(edges == whole.edges[channel][: len(edges)] for channel, edges in file.edges.items())
 
 
-KINDS = [(1, 0), (2, 0), (2, 1), (2, 2), (3, 0), (4, 0), (5, 0), (6, 1), (7, 1), (8, 1), (9, 1)]
+KINDS = [(1, 0), (2, 0), (2, 1), (2, 2), (3, 0), (4, 0), (5, 0), (6, 1), (7, 1), (8, 1), (9, 1), (10, 0), (11, 1)]
 
 
 @settings(max_examples=200)
@@ -259,7 +272,7 @@ def test_versions_and_flags():
     for bit in range(8):
         refused(writer.header(flags=1 << bit) + rest)
     assert oracle.read(writer.header(flags=0xFF00) + rest).complete
-    for type_, codec, flags in ((10, 0, 0), (4, 1, 0), (2, 3, 2), (6, 0, 0), (9, 1, 4), (4, 0, 2)):
+    for type_, codec, flags in ((12, 0, 0), (4, 1, 0), (2, 3, 2), (6, 0, 0), (9, 1, 4), (4, 0, 2)):
         for more in (0, 1):
             file = begun()
             file.add(type_, codec, b"?", flags=flags | more, count=1)
