@@ -14,7 +14,7 @@ from pathlib import Path
 
 from pycarbon import runfile
 from pycarbon.errors import RunFileError
-from pycarbon.frame import Frame, file_header, frames
+from pycarbon.frame import FRAME_HEADER_BYTES, Frame, file_header, frames
 from pycarbon.kernel_frames import KernelReader, kernel_frames
 from pycarbon.kernel_timeline import KernelTimeline
 from pycarbon.scanning import TRACED, is_known, telling
@@ -46,13 +46,18 @@ def found(home: Path) -> list[Path]:
 def read(path: Path) -> list[Frame]:
     """Give the frames of a file, each of which was looked through; RunFileError where one cannot be read."""
     reader = KernelReader()
-    whole = [frame for _, frame in frames(runfile.contents(path), str(path))]
+    data = runfile.contents(path)
+    whole, end = list[Frame](), 0
     with telling(str(path)):
-        for frame in whole:
+        for offset, frame in frames(data, str(path)):
             if frame.type not in TRACED or not is_known(frame):
                 raise RunFileError(f"a frame of type {frame.type} that no tracer writes")
             reader.add(frame)
             reader.forget()
+            whole.append(frame)
+            end = offset + FRAME_HEADER_BYTES + len(frame.payload)
+        if end != len(data):
+            raise RunFileError("bytes that are no frame")
     return whole
 
 

@@ -20,6 +20,7 @@ from pycarbon.frame import (
     FILE_HEADER_BYTES,
     FOOTER,
     INDEX,
+    KERNELS,
     LEDGER_NAMES,
     MAX_PER_FRAME,
     META,
@@ -228,7 +229,7 @@ def change_header(file: File, rng: Random, others: list[bytes]) -> None:
 
 def change_json(file: File, rng: Random, others: list[bytes]) -> None:
     """Put another value somewhere into JSON, or take one out."""
-    if (place := one_of(file, rng, META, FOOTER, EVENT, LEDGER_NAMES)) is None:
+    if (place := one_of(file, rng, META, FOOTER, EVENT, LEDGER_NAMES, KERNELS)) is None:
         return
     frame = file.frames[place]
     try:

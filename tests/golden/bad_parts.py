@@ -16,6 +16,8 @@ from pycarbon.frame import (
     FOOTER,
     IGNORABLE,
     INDEX,
+    KERNELS,
+    LAUNCHES,
     META,
     SHUFFLED_ZSTD,
     TURNS_ZSTD,
@@ -122,6 +124,19 @@ def rows(*values: tuple[int, int, int, int, int]) -> Frame:
 def marks(*values: tuple[int, int, int, int]) -> Frame:
     """Marks of (time, node, thread, kind)."""
     return marks_frame(np.array(list(values), MARK_DTYPE))
+
+
+def kernels(*names: str, first_name: int = 0, **members: Any) -> Frame:
+    """Names of kernels, and what else is said of their trace."""
+    return json_frame(KERNELS, {"names": list(names), "first_name": first_name, **members})
+
+
+def launches(*rows: tuple[int, int, int, int, int, int], **header: Any) -> Frame:
+    """Launches of (start since the one before, length, name, device, kind, stream), the first at 100."""
+    columns = list(np.array(list(rows), np.int64).T)
+    payload = pack(columns, ("<i8", "<i8", "<u4", "<u2", "<u2", "<u4"))
+    said = {"count": len(rows), "t_first_ns": 100, "t_last_ns": 100 + max(row[1] for row in rows)}
+    return Frame(LAUNCHES, payload, SHUFFLED_ZSTD, IGNORABLE, **said | header)
 
 
 NAMES = names(["a", "b"], (-1, 0), (0, 1))

@@ -26,6 +26,8 @@ from bad_parts import (
     header,
     honest,
     index_of,
+    kernels,
+    launches,
     ledger,
     marks,
     meta,
@@ -41,7 +43,7 @@ from bad_parts import (
     zeros,
 )
 
-from pycarbon.frame import EDGES, EVENT, FOOTER, IGNORABLE, LATEST_NS, META, ROWS, Frame, json_frame
+from pycarbon.frame import EDGES, EVENT, FOOTER, IGNORABLE, LATEST_NS, LAUNCHES, META, ROWS, Frame, json_frame
 from pycarbon.index import trailer
 from pycarbon.totals import ARITHMETIC
 
@@ -301,6 +303,27 @@ BAD: dict[str, Callable[[], bytes]] = {
     "marks-of-another-kind": lambda: ledger(marks((0, 0, 0, 3))),
     "marks-that-do-not-nest": lambda: ledger(marks((5, 1, 0, 1), (4, 0, 0, 0), (3, 1, 0, 0), (2, 0, 0, 1))),
     "marks-beyond-2-62": lambda: ledger(marks((LATEST_NS, 0, 0, 0), (0, 0, 0, 1), (LATEST_NS + 1, 0, 0, 0))),
+    # kernels
+    "kernels-with-a-hole": lambda: run_of(kernels("a"), kernels("b", first_name=2)),
+    "kernels-a-device-twice": lambda: run_of(kernels("a", devices=[{"number": 0}] * 2)),
+    "kernels-a-terminal-obeys": lambda: run_of(
+        kernels("\x1b[2J\n\ud800", origin="\x1b]0;x\x07", hostname="\u202e", devices=[{"number": 0, "name": "\x9b"}]),
+        launches((0, 5, 0, 0, 0, 0)),
+    ),
+    "launches-before-kernels": lambda: run_of(launches((0, 5, 0, 0, 0, 0)), kernels("a")),
+    "launches-of-no-kernel": lambda: run_of(kernels("a"), launches((0, 5, 1, 0, 0, 0))),
+    "launches-of-another-kind": lambda: run_of(kernels("a"), launches((0, 5, 0, 0, 3, 0))),
+    "launches-go-back": lambda: run_of(kernels("a"), launches((0, 5, 0, 0, 0, 0), (-1, 5, 0, 0, 0, 0))),
+    "launches-beyond-2-62": lambda: run_of(
+        kernels("a"), launches((0, 5, 0, 0, 0, 0), *[(1 << 61, 0, 0, 0, 0, 0)] * 3)
+    ),
+    "launches-of-another-time": lambda: run_of(kernels("a"), launches((0, 5, 0, 0, 0, 0), t_last_ns=104)),
+    "launches-skipped-kernels": lambda: run_of(
+        kernels("a"), dataclasses.replace(kernels("b"), codec=9), launches((0, 5, 7, 0, 0, 0))
+    ),
+    "launches-in-no-bytes": lambda: run_of(
+        kernels("a"), Frame(LAUNCHES, zeros(28 * MEGA), 1, IGNORABLE, MEGA, 0, 0, 0)
+    ),
     "rows-in-no-bytes": lambda: ledger(Frame(ROWS, zeros(32 * MEGA), 1, IGNORABLE, MEGA)),
 }
 

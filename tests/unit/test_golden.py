@@ -18,11 +18,12 @@ CHECKSUMS = {
     "run-v1-folded.pcr": 0xB245E672,
     "run-v1-raw.pcr": 0x2841CAF4,
     "run-v1-live.pcr": 0x907B4327,
+    "run-v1-kernels.pcr": 0x9B0C338D,
 }
 
 
-def maker():
-    spec = importlib.util.spec_from_file_location("make_run_v1_folded", GOLDEN / "make_run_v1_folded.py")
+def maker(name="make_run_v1_folded"):
+    spec = importlib.util.spec_from_file_location(name, GOLDEN / f"{name}.py")
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
@@ -54,6 +55,26 @@ def test_the_content_of_a_golden_file(name):
     else:
         kept = {key: value for key, value in run.footer.items() if key != "totals"}
         assert (run.complete, kept, run.ledger.counts) == (True, made.FOOTER, ledger.counts)
+
+
+def test_the_kernels_of_a_golden_file():
+    # GIVEN what two programs told
+    made = maker("make_run_v1_kernels")
+    first, second = made.first(), made.second()
+    # WHEN the file is read THEN it has what both told, in order of time
+    run = load(GOLDEN / "run-v1-kernels.pcr")
+    found = run.kernel_timeline
+    assert run.complete and run.data.meta == made.META
+    assert found.names == [*first.names, *second.names] and found.devices == first.devices
+    assert (found.clock, found.error_ns, found.origin, found.hostname) == (
+        "monotonic",
+        250,
+        "by hand; by another hand",
+        None,
+    )
+    wanted = np.concatenate([first.spans, second.spans])
+    wanted["name"][-1] += len(first.names)
+    assert found.spans.tobytes() == wanted[np.argsort(wanted["start_ns"], kind="stable")].tobytes()
 
 
 @pytest.mark.parametrize("name", ["folded", "raw"])
