@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from pycarbon.analysis import Run, load
     from pycarbon.comparing import Compared, compare
     from pycarbon.errors import IntensityError, PyCarbonError, RunFileError, SourceError, TraceError
-    from pycarbon.kernel_figures import KernelEnergy
+    from pycarbon.kernel_cost import KernelEnergy
     from pycarbon.kernel_repeats import kernel_energy
     from pycarbon.kernel_tracing import kernels
     from pycarbon.marking import Region, get_include, region
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 _HOMES = {
     "Compared": "comparing",
     "IntensityError": "errors",
-    "KernelEnergy": "kernel_figures",
+    "KernelEnergy": "kernel_cost",
     "Merged": "merging",
     "PyCarbonError": "errors",
     "Region": "marking",

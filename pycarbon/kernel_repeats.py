@@ -15,7 +15,7 @@ from pycarbon import conditions, cuda, here
 from pycarbon.errors import PyCarbonError, SourceError
 from pycarbon.experiment import Experiment, Plan
 from pycarbon.function_trials import is_lazy
-from pycarbon.kernel_figures import SILENT, KernelEnergy, figures
+from pycarbon.kernel_cost import SILENT, KernelEnergy, figures
 from pycarbon.kernel_trials import KernelTrials
 from pycarbon.metering import Metering
 from pycarbon.portable import own_cpu_s

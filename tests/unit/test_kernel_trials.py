@@ -11,11 +11,11 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from kernel_world import KernelWorld, repeated, true_per_call_j
+from repeats_world import KernelWorld, repeated, true_per_call_j
 
 from pycarbon import PyCarbonError
 from pycarbon.experiment import Plan
-from pycarbon.kernel_figures import KernelFigures, figures
+from pycarbon.kernel_cost import KernelFigures, figures
 from pycarbon.kernel_trials import BLOCK_PERIODS, CALLS, IDLE, KernelTrials
 
 PLAN = Plan(0.05, 60.0, least_rounds=sys.maxsize)

@@ -62,7 +62,7 @@ LAYERS = [
     "doubts  command_trials  function_trials",
     "comparison  kernel_trials",
     "recording  live  reports.figures",
-    "kernel_figures  reports.tree  reports.carbon  reports.changes",
+    "reports.tree  reports.carbon  reports.changes  kernel_cost",
     "reports.text  reports.as_json  reports.screen  reports.stream  reports.bar",
     "reports.verdicts",
     "reports.contrast_rows  reports.contrast_plot",

@@ -1,7 +1,7 @@
 """Traces as Kineto and Nsight Systems write them, in their layout, from launches that are known.
 
 Kineto: libkineto/src/output_json.cpp and DeviceProperties.cpp of pytorch/kineto as of 2025 (torch 2.8), and times and
-categories as they were in 2021 (torch 1.10). Nsight Systems: tables and columns of exports of 2024.3 to 2025.3, without
+categories as they were in 2021 (torch 1.10). Nsight Systems: tables and columns of 2024.3 to 2025.3, without
 most of those that nobody reads. No GPU was at hand: all this is from sources and from traces that others published.
 """
 
