@@ -7,8 +7,9 @@ from collections.abc import Callable, Iterator, Sequence
 
 from pycarbon.change import Change, Value
 from pycarbon.reports import changes
+from pycarbon.reports.cells import fitted
 from pycarbon.reports.text import Style
-from pycarbon.reports.tree import MARKS, fitted
+from pycarbon.reports.tree import MARKS
 from pycarbon.run_differences import Row
 
 AMOUNT, CHANGE, BETWEEN, VERDICT = 12, 10, 21, 9

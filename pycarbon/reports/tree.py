@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import heapq
 import textwrap
-import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from pycarbon.regions import TreeNode, rank
-from pycarbon.reports import figures
+from pycarbon.reports import cells, figures
 from pycarbon.totals import Region
 
 MOST_LINES = 25
@@ -20,9 +19,6 @@ WITH_GRAMS, WITH_BOUNDS = 92, 76
 
 FEWEST = 8
 """So many characters of a label are shown, however deep it lies."""
-
-LEAST = 1e-10
-"""Below so many joules or grams digits would need more room than there is, and mean nothing."""
 
 MARKS = {"measured": "", "attributed": "*", "modelled": "~"}
 MEANINGS = {
@@ -101,9 +97,8 @@ class _Table:
         """Name the columns, and the kind of all figures where they are of one."""
         title = f"Regions · {kind}" if kind and len(kind) + 10 <= self._label else "Regions"
         mark = " " * self._marked
-        text = (
-            f" {fitted(title, self._label, self._more)}{'calls':>{CALLS}}{'time':>{TIME}}{'energy':>{ENERGY}}{mark}"
-        )
+        text = f" {cells.fitted(title, self._label, self._more)}{'calls':>{CALLS}}{'time':>{TIME}}"
+        text += f"{'energy':>{ENERGY}}{mark}"
         text += f"{'a call':>{PER_CALL}}" + " " * BOUNDS * self._bounds + f"{'share':>{SHARE}}"
         return (text + (f"{'CO2e':>{GRAMS}}" if self._grams else "")).rstrip()
 
@@ -111,9 +106,9 @@ class _Table:
         """Write a region; one that is not resolved says what would help, unless that was told before."""
         indent = " " * min(2 * depth, max(self._label - FEWEST, 0))
         label = name or figures.printable(region.label) or "(no name)"
-        calls = _count(region.calls) if not name else ""
-        head = f" {fitted(indent + label, self._label, self._more)}{calls:>{CALLS}}"
-        head += f"{_time(region.time_s):>{TIME}}"
+        calls = cells.count(region.calls) if not name else ""
+        head = f" {cells.fitted(indent + label, self._label, self._more)}{calls:>{CALLS}}"
+        head += f"{cells.time(region.time_s, TIME):>{TIME}}"
         if region.energy_j is not None:
             yield (head + self._figures(region)).rstrip()
         elif region.remedy in told:
@@ -128,71 +123,16 @@ class _Table:
 
     def _figures(self, region: Region) -> str:
         energy_j = region.energy_j or 0.0
-        text = f"{_joules(energy_j):>{ENERGY}}"
+        text = f"{cells.joules(energy_j):>{ENERGY}}"
         text += f"{MARKS[region.kind]:<1}" if self._marked else ""
         amount = bounds = ""
         each_j, low_j, high_j = region.energy_per_call_j, region.low_per_call_j, region.high_per_call_j
         if each_j is not None and low_j is not None and high_j is not None:
-            factor, prefix = figures.prefix_for(each_j or high_j)
-            number, bounds = figures.with_interval(each_j, low_j, high_j, factor)
-            if len(number) + len(prefix) + 2 >= PER_CALL:  # so narrow an interval that its ends need many digits
-                number = figures.digits(each_j / factor)
-            bounds = bounds if len(bounds) <= BOUNDS - 2 else _between(low_j / factor, high_j / factor)
-            amount = _joules(each_j) if 0 < each_j < LEAST else f"{number} {prefix}J"
+            amount, bounds = cells.with_bounds(each_j, low_j, high_j, PER_CALL, BOUNDS - 2)
         text += f"{amount:>{PER_CALL}}"
         if self._bounds:
             text += f"  {bounds:<{BOUNDS - 2}}"
-        text += f"{'' if region.share is None else _percent(region.share):>{SHARE}}"
+        text += f"{'' if region.share is None else cells.percent(region.share):>{SHARE}}"
         if self._grams and region.co2e_g is not None:
-            text += f"{_grams(region.co2e_g):>{GRAMS}}"
+            text += f"{cells.grams(region.co2e_g):>{GRAMS}}"
         return text
-
-
-def _count(number: int) -> str:
-    if number >= 1e15:
-        return f"{number:.0e}"
-    return str(number) if number < 100_000 else figures.quantity(number, "").rstrip()
-
-
-def _time(seconds: float) -> str:
-    text = figures.duration(seconds)
-    return text if len(text) < TIME else f"{seconds / 86_400:.0f} d"
-
-
-def _joules(energy_j: float) -> str:
-    return "<0.1 nJ" if 0 < energy_j < LEAST else figures.quantity(energy_j, "J")
-
-
-def _between(low: float, high: float) -> str:
-    """Write two ends with as many decimals as there is room for."""
-    texts = (f"{low:.{decimals}f} to {high:.{decimals}f}" for decimals in range(6, -1, -1))
-    return next((text for text in texts if len(text) <= BOUNDS - 2), "")
-
-
-def _grams(co2e_g: float) -> str:
-    if 0 < co2e_g < LEAST:
-        return "<0.1 ng"
-    factor, unit = figures.mass_prefix_for(co2e_g)
-    return f"{figures.digits(co2e_g / factor)} {unit}"
-
-
-def _percent(share: float) -> str:
-    return "<0.1 %" if 0 < share < 0.001 else figures.percent(share)
-
-
-def _cells(letter: str) -> int:
-    return 2 if unicodedata.east_asian_width(letter) in "WF" else 1
-
-
-def fitted(text: str, cells: int, more: str) -> str:
-    """Make a text as wide as `cells` of the terminal: cut it, or fill it with blanks."""
-    used = sum(map(_cells, text))
-    if used <= cells:
-        return text + " " * (cells - used)
-    kept, room = "", cells - len(more)
-    for letter in text:
-        room -= _cells(letter)
-        if room < 0:
-            break
-        kept += letter
-    return fitted(kept + more, cells, "")
