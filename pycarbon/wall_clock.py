@@ -128,6 +128,28 @@ class WallClock:
         wall_ns: Whole = time_ns + self._asleep_ns(time_ns) + beyond_ns + self._offset_ns
         return wall_ns
 
+    def monotonic_ns(self, wall_ns: Whole) -> Whole:
+        """Give when in the run it was some time of day; of what fell into a suspend, when that ended."""
+        woke_ns = self._sleep_ns[:, 1]
+        knot_ns = np.sort(np.concatenate([self._at_ns, woke_ns - 1, woke_ns]))
+        shown_ns = np.maximum.accumulate(self.wall_ns(knot_ns))
+        since_ns = np.asarray(wall_ns, dtype=np.int64) - shown_ns[0]  # small enough for a float to be exact
+        inside_ns = np.clip(since_ns, 0, shown_ns[-1] - shown_ns[0])
+        beyond_ns = since_ns - inside_ns + knot_ns[0]
+        passed_ns = np.interp(inside_ns, shown_ns - shown_ns[0], knot_ns - knot_ns[0])
+        time_ns: Whole = beyond_ns + np.rint(passed_ns).astype(np.int64)
+        return time_ns
+
+    @property
+    def slewed_ns(self) -> int:
+        """By how much the clock went faster or slower than CLOCK_MONOTONIC over the run, without its steps."""
+        return int(self._unexplained_ns[-1])
+
+    @property
+    def stepped_ns(self) -> int:
+        """How far apart its steps set the clock, at most."""
+        return max(self._ahead_ns) - min(self._ahead_ns)
+
     def doubt_ns(self, time_ns: int) -> int | None:
         """Say how far wall_ns may be from true time, either way; None where that is not known."""
         if not self.vouched:

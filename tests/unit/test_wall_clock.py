@@ -119,6 +119,8 @@ def test_true_time_lies_within_the_uncertainty(story, first_slack, last_slack, a
     times_ns = np.array([time_ns for time_ns, _ in machine.seen], dtype=np.int64)
     walls_ns = clock.wall_ns(times_ns)
     assert (np.diff(walls_ns)[np.diff(times_ns) > US] > 0).all()
+    # AND the way back leads to where it began
+    assert abs(clock.monotonic_ns(walls_ns) - times_ns).max(initial=0) <= 2
 
 
 @given(st.integers(MS, 10**5 * SECOND), st.integers(0, US), st.integers(0, US), st.integers(-MS // 2, MS // 2))
