@@ -17,6 +17,7 @@ COMMANDS = {
     "report": "show one recorded run",
     "compare": "compare recorded runs: what changed, by total and by region",
     "merge": "put runs of several machines into one report, on a common clock",
+    "kernels": "say what each kernel cost that ran on a GPU, from a trace of them",
     "export": "write a recorded run for other tools: Parquet, CSV, JSON, Perfetto and Chrome traces",
     "repair": "make a whole run file of one that was damaged or cut off",
     "intensity": "say what a kilowatt-hour emits somewhere, and where the figure is from",

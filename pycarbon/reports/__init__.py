@@ -8,6 +8,7 @@ from pycarbon.analysis import Run
 
 if TYPE_CHECKING:
     from pycarbon.footprint import Sci
+    from pycarbon.kernel_figures import KernelFigures
     from pycarbon.merging import Merged
     from pycarbon.run_differences import RunDifferences
 
@@ -82,3 +83,23 @@ def get_compared(name: str, stream: TextIO | None, everything: bool = False) -> 
     from pycarbon.reports.compared_text import ComparedText
 
     return ComparedText(style, everything)
+
+
+class KernelsReport(Protocol):
+    """What every report of kernels can do."""
+
+    def render(self, found: KernelFigures, run: Run) -> str:
+        """Give the whole report."""
+        ...
+
+
+def get_kernels(name: str, stream: TextIO | None, everything: bool = False) -> KernelsReport:
+    """Find the report of kernels called `name`, fit for `stream`; with `everything`, of all kernels."""
+    if name == "json":
+        from pycarbon.reports.kernels_json import KernelsJson
+
+        return KernelsJson()
+    from pycarbon.reports.kernels_text import KernelsText
+    from pycarbon.reports.text import style_for
+
+    return KernelsText(style_for(stream), everything)

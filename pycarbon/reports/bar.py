@@ -55,6 +55,11 @@ class Bar(AbstractContextManager["Bar"]):
         if self._bar is not None:
             self._bar.update(self._bar.task_ids[0], description=text)
 
+    def reach(self, done: int, whole: int) -> None:
+        """Say how much there is of a whole."""
+        if self._bar is not None:
+            self._bar.update(self._bar.task_ids[0], completed=done / max(whole, 1))
+
     def show(self, progress: Progress) -> None:
         """Say how far it is and how long it may take."""
         if self._bar is None:

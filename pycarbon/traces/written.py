@@ -63,7 +63,7 @@ class PowerTrack:
 
 
 def annotate(
-    source: Path,
+    source: Path | None,
     sink: BinaryIO,
     timeline: KernelTimeline,
     figures: Figures,
@@ -72,9 +72,9 @@ def annotate(
 ) -> None:
     """Write the trace that `timeline` was read from, with the figures of its launches and tracks of power.
 
-    TraceError where it is not the trace any more that was read.
+    Without a `source`, since no file had it, a new one. TraceError where it is not the trace any more that was read.
     """
-    if is_nsight(source):
+    if source is None or is_nsight(source):
         _write(sink, _new(timeline, figures, tracks, progress))
     else:
         _write(sink, _copied(source, timeline, figures, tracks, progress))
