@@ -91,6 +91,8 @@ class _Text:
     def next(self, at_end: str | None = None) -> str:
         """Pass white space and look at the character behind it; `at_end` where there is none, or else TraceError."""
         while True:
+            if self.at < len(self._buffer) and self._buffer[self.at] > " ":  # what most often is there
+                return self._buffer[self.at]
             self.at = _SPACE.match(self._buffer, self.at).end()  # type: ignore[union-attr]  # an empty one matches
             if self.at < len(self._buffer):
                 return self._buffer[self.at]

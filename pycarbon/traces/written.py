@@ -29,6 +29,8 @@ PROCESS = 1 << 22
 FIRST = -1
 """Where a viewer sorts the power: above processes, which Kineto counts from 0 and more."""
 
+_ENCODER = json.JSONEncoder(ensure_ascii=False)
+
 CATEGORIES = {KERNEL: "kernel", COPY: "gpu_memcpy", SET: "gpu_memset"}
 
 
@@ -192,7 +194,7 @@ def _named(what: str, process: int, thread: int, name: str) -> str:
 
 def _json(value: Any) -> str:
     """Write JSON that UTF-8 can hold, as it is where it can: some viewers leave escapes in names."""
-    text = json.dumps(value, ensure_ascii=False)
+    text = _ENCODER.encode(value)
     try:
         text.encode("utf-8", BYTES_AS_THEY_ARE)
     except UnicodeEncodeError:

@@ -1,8 +1,8 @@
 """Traces as Kineto and Nsight Systems write them, in their layout, from launches that are known.
 
 Kineto: libkineto/src/output_json.cpp and DeviceProperties.cpp of pytorch/kineto as of 2025 (torch 2.8), and times and
-categories as they were in 2021 (torch 1.10). Nsight Systems: tables and columns of 2024.3 to 2025.3, without
-most of those that nobody reads. No GPU was at hand: all this is from sources and from traces that others published.
+categories as they were in 2021 (torch 1.10). Nsight Systems: tables and columns of exports of 2024.3 to 2025.3,
+most of those that nobody reads left out. No GPU was at hand: all this is from sources and from what others published.
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ def _host_events(number: int, launch: Launch, base_ns: int | None) -> list[str]:
         f"""
   {{
     "ph": "X", "cat": "cpu_op", "name": "aten::mm", "pid": {PID}, "tid": {PID},
-    "ts": {began}, "dur": 425.453,
+    "ts": {began}, "dur": 1.453,
     "args": {{
       "External id": {number},"Sequence number": 0, "Fwd thread id": 0, "Record function id": 0
     }}
@@ -74,7 +74,7 @@ def _host_events(number: int, launch: Launch, base_ns: int | None) -> list[str]:
         f"""
   {{
     "ph": "X", "cat": "cuda_runtime", "name": "cudaLaunchKernel", "pid": {PID}, "tid": {PID},
-    "ts": {began}, "dur": 5.210,
+    "ts": {began}, "dur": 1.210,
     "args": {{
       "External id": {number},"cbid": 211, "correlation": {number}
     }}
