@@ -2,8 +2,8 @@
 
     python bench/trace_speed.py [--megabytes 300] [--folder /tmp]
 
-Writes a trace as torch.profiler does, a quarter of whose events are kernels; reads it; reads it and writes it back with
-figures. Each is a process of its own, with a peak of memory of its own. Beside them stands json.load.
+Writes a trace as torch.profiler does, a quarter of whose events are kernels; reads it; reads it and writes it back.
+Each is a process of its own, with a peak of memory of its own. Beside them stands json.load.
 """
 
 from __future__ import annotations
