@@ -124,7 +124,7 @@ def _rank(kernel: Kernel) -> tuple[float, float, str, str]:
 
 def own_timeline(run: Run) -> KernelTimeline:
     """Give the timeline that a run holds itself; PyCarbonError where it holds none."""
-    held: KernelTimeline | None = getattr(run, "kernel_timeline", None)
+    held = run.kernel_timeline
     if held is None:
         raise PyCarbonError(
             "this run holds no timeline of kernels: --trace names one of torch.profiler or Nsight Systems, "
