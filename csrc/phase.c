@@ -45,11 +45,9 @@ static const unsigned UNMET_UNTIL_LOST = 6, STRANGE_UNTIL_LOST = 14, FEW_EDGES =
 
 static void close_look(struct pc_phase *phase, int64_t now_ns)
 {
-    phase->looking = false;
-    phase->changed = false;
+    phase->looking = phase->changed = false;
     phase->closed_ns = now_ns;
-    phase->glance_ns = INT64_MAX;
-    phase->next_ns = INT64_MAX; /* until it is planned */
+    phase->glance_ns = phase->next_ns = INT64_MAX; /* until it is planned */
 }
 
 static void stand_still(struct pc_phase *phase, int64_t now_ns)
@@ -70,8 +68,7 @@ static void seek(struct pc_phase *phase, int64_t now_ns)
     close_look(phase, now_ns);
     phase->state = PC_PHASE_SEEKING;
     phase->next_ns = now_ns;
-    phase->seen = 0;
-    phase->moving = 0;
+    phase->seen = phase->moving = 0;
     phase->interval_ns = 0;
 }
 
@@ -276,7 +273,8 @@ static void read_still(struct pc_phase *phase, int64_t before_ns, int64_t end_ns
             follow(phase, before_ns + width_ns / 2, (double)since_ns, (double)width_ns / 3, (double)width_ns / 2, end_ns);
             return;
         }
-        phase->silence_ns = pc_most(pc_least(SHORTEST_SILENCE_NS, since_ns / 16), FINEST_SILENCE_NS);
+        int64_t fine_ns = since_ns / 16 - (int64_t)phase->reading_ns;
+        phase->silence_ns = pc_most(pc_least(SHORTEST_SILENCE_NS, fine_ns), FINEST_SILENCE_NS);
     }
     phase->next_ns = end_ns + phase->silence_ns;
     if (again && since_ns <= LONGEST_SEEK_NS && end_ns - phase->closed_ns > phase->seek_wait_ns) {
@@ -303,6 +301,8 @@ static void read_continuous(struct pc_phase *phase, int64_t start_ns, int64_t en
 
 void pc_phase_read(struct pc_phase *phase, int64_t before_ns, int64_t start_ns, int64_t end_ns, bool changed)
 {
+    double most_ns = 2 * phase->reading_ns + LEAST_NEED_NS; /* one that was held up says little */
+    phase->reading_ns += (fmin((double)(end_ns - start_ns), most_ns) - phase->reading_ns) / 8;
     switch (phase->state) {
     case PC_PHASE_SEEKING:
         read_seeking(phase, before_ns, start_ns, end_ns, changed);
@@ -333,15 +333,15 @@ void pc_phase_failed(struct pc_phase *phase, int64_t end_ns)
 /* Plans a look at the edge that comes so many periods after the latest one. */
 static void plan(struct pc_phase *phase, double periods)
 {
-    double doubt = doubt_ns(phase, periods);
-    double margin = fmin(margin_ns(phase) + DOUBTS * doubt, phase->period_ns / 2);
+    double doubt = doubt_ns(phase, periods), margin = fmin(margin_ns(phase) + DOUBTS * doubt, phase->period_ns / 2);
     double patience_ns = DOUBTS * sqrt(doubt * doubt + phase->jitter_ns * phase->jitter_ns) + LEAST_NEED_NS;
+    double most_ns = phase->period_ns / 2, reading_ns = phase->reading_ns; /* one ends before, one begins after */
 
     phase->periods = periods;
     phase->doubt_ns = doubt;
     phase->target_ns = phase->edge_ns + (int64_t)(periods * phase->period_ns);
-    phase->wake_ns = phase->target_ns - (int64_t)margin;
-    phase->give_up_ns = phase->target_ns + (int64_t)fmin(patience_ns, phase->period_ns / 2);
+    phase->wake_ns = phase->target_ns - (int64_t)fmin(margin + reading_ns, most_ns);
+    phase->give_up_ns = phase->target_ns + (int64_t)fmin(patience_ns + reading_ns, most_ns);
     phase->pause_ns = margin > LONGEST_SPIN_NS ? (int64_t)margin / READINGS_OF_A_SLOW_LOOK : 0;
     phase->next_ns = phase->wake_ns;
 }

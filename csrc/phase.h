@@ -11,8 +11,9 @@
  * the next one is of use.
  *
  * FOLLOWING, an edge is predicted at `target_ns`; a look at it opens at `wake_ns`, early by as much as wake-ups come
- * late and edges come early (all but a few of the latest 64), and reads until the counter changes or `give_up_ns`
- * has passed.  Which edge is looked at next is the caller's to say, by the time before which it is not to be.
+ * late and edges come early (all but a few of the latest 64), and by one reading, and reads until the counter changes
+ * or `give_up_ns` has passed.  Which edge is looked at next is the caller's to say, by the time before which it is not
+ * to be.
  *
  * Hazard: a prediction is only as good as the period; who does not look for hundreds of periods seeks anew.
  */
@@ -39,9 +40,10 @@ struct pc_phase {
     bool looking;      /* a look is open: readings follow each other until it closes */
     int64_t closed_ns; /* when the latest look closed */
 
-    double period_ns; /* 0: not known */
-    double jitter_ns; /* standard deviation of edges about their grid */
-    int64_t edge_ns;  /* the latest edge met, smoothed */
+    double period_ns;  /* 0: not known */
+    double jitter_ns;  /* standard deviation of edges about their grid */
+    double reading_ns; /* how long a reading takes, smoothed */
+    int64_t edge_ns;   /* the latest edge met, smoothed */
     double edge_var, period_var, covariance; /* of the last two estimates, ns^2: a Kalman filter's */
 
     /* How looks ended: a change was bracketed closely, the thread woke too late, or nothing changed. */

@@ -6,7 +6,7 @@
 /* Counters wrap, and a phase is forgotten: nobody waits longer, whatever it costs. */
 static const int64_t LONGEST_WAIT_NS = 1000000000;
 
-/* The smallest ranges that anybody should meet last longer. */
+/* The smallest ranges that anybody should meet last longer; what has none does not wrap. */
 static const int64_t LONGEST_UNSEEN_NS = 40000000;
 
 /* Whether `one` has waited longer than `other`: an order without ties. */
@@ -66,7 +66,8 @@ int64_t pc_turns_glance_ns(const struct pc_channel *channel)
 {
     if (channel->every_ns > 0 || channel->error != 0 || channel->phase.state == PC_PHASE_STILL)
         return INT64_MAX;
-    return pc_least(channel->phase.glance_ns, channel->good_ns + LONGEST_UNSEEN_NS);
+    int64_t unseen_ns = channel->counter.range > 0 ? LONGEST_UNSEEN_NS : LONGEST_WAIT_NS;
+    return pc_least(channel->phase.glance_ns, channel->good_ns + unseen_ns);
 }
 
 int64_t pc_turns_next_ns(const struct pc_channel *channels, size_t count)

@@ -21,6 +21,29 @@ void test_clock_init(struct test_clock *clock, int64_t start_ns, int64_t reading
                                  .reading_ns = reading_ns};
 }
 
+static int slow_read(struct pc_source *source, size_t index, uint64_t *raw)
+{
+    struct test_slow *slow = (struct test_slow *)source;
+    slow->clock->now_ns += slow->reading_ns / 2;
+    int error = slow->inner->read(slow->inner, index, raw);
+    slow->clock->now_ns += slow->reading_ns - slow->reading_ns / 2;
+    return error;
+}
+
+static void slow_close(struct pc_source *source)
+{
+    struct test_slow *slow = (struct test_slow *)source;
+    slow->inner->close(slow->inner);
+}
+
+void test_slow_init(struct test_slow *slow, struct pc_source *source, struct test_clock *clock, int64_t reading_ns)
+{
+    *slow = (struct test_slow){.source = {.read = slow_read, .close = slow_close, .count = 1},
+                               .inner = source,
+                               .clock = clock,
+                               .reading_ns = reading_ns};
+}
+
 int64_t test_live(struct pc_sampler *sampler, struct test_clock *clock, int64_t until_ns, const int64_t *lateness_ns,
                   size_t count)
 {

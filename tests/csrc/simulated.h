@@ -20,6 +20,18 @@ struct test_clock {
 void test_clock_init(struct test_clock *clock, int64_t now_ns, int64_t reading_ns, int sleeps);
 
 /*
+ * A source of one counter, that of `source`: a reading takes `reading_ns` of `clock`, and is of the middle of them.
+ * Closing it closes `source`.
+ */
+struct test_slow {
+    struct pc_source source; /* first, so that a pc_source is one of these */
+    struct pc_source *inner;
+    struct test_clock *clock;
+    int64_t reading_ns;
+};
+void test_slow_init(struct test_slow *slow, struct pc_source *source, struct test_clock *clock, int64_t reading_ns);
+
+/*
  * Sweeps whenever a look is due until the clock shows `until_ns`; the wake-ups come late by the `lateness_ns`, in
  * turn.  Returns the time that the sweeps took.
  */

@@ -103,13 +103,21 @@ class Life:
 
 
 @contextmanager
-def living(replays: Sequence[Any], *, lateness_ns: Sequence[int] = (0,), **options: Any) -> Iterator[Life]:
-    """A sampler of these replays, at edges unless told otherwise; readings take 500 ns for each look at the clock."""
+def living(
+    replays: Sequence[Any], *, lateness_ns: Sequence[int] = (0,), reading_ns: int = 0, **options: Any
+) -> Iterator[Life]:
+    """A sampler of these replays, at edges unless told otherwise.
+
+    Each look at the clock takes 500 ns, and each reading of a counter `reading_ns` more.
+    """
     clock = FakeClock(0, reading_ns=500, sleeps=True)
     options = {"period_ns": 0, "gap_ns": SECOND} | options
     with ExitStack() as stack:
         ring = stack.enter_context(created_ring(2**17))
-        sources = [stack.enter_context(opened(replay(clock.pointer, each))) for each in replays]
+        slow = [ffi.new("struct test_slow *") for _ in replays]
+        for each, series_ in zip(slow, replays, strict=True):
+            lib.test_slow_init(each, replay(clock.pointer, series_), clock.clock, reading_ns)
+        sources = [stack.enter_context(opened(ffi.addressof(each, "source"))) for each in slow]
         sampler = stack.enter_context(created_sampler(ring, sources, clock.pointer, **options))
         yield Life(sampler, ring, clock, lateness_ns)
 

@@ -179,6 +179,23 @@ def test_a_still_channel_beside_a_moving_one_costs_nothing():
     assert spent[1] <= 1.1 * spent[0]
 
 
+@pytest.mark.parametrize("ppm", [0, 30_000])
+@pytest.mark.parametrize("period_ms", [20, 50, 100])
+def test_a_counter_that_takes_long_to_read_is_followed_too(period_ms, ppm):
+    # GIVEN a GPU's counter, of which each reading takes 0.3 ms
+    until_ns, reading_ns = 10 * SECOND, 300 * US
+    replays = grids(9, [(period_ms * MS, 0.3)], until_ns)
+    late = lateness(random.Random(9))
+    with living(replays, lateness_ns=late, reading_ns=reading_ns, max_duty_ppm=ppm) as life:
+        life.until(2 * SECOND)
+        edges, spent_ns = life.until(until_ns)
+    # THEN most of its edges lie within two readings, and it is read hardly oftener than that takes
+    close = met(edges, 0, 2 * reading_ns + 150 * US)
+    assert close >= (0.95 if ppm == 0 else 0.8) * 8000 / period_ms
+    assert spent_ns <= 4 * reading_ns * 8000 / period_ms
+    assert ppm == 0 or spent_ns <= 1.1 * ppm * 8 * SECOND / 1e6
+
+
 def test_a_channel_that_is_read_now_and_then_keeps_its_pace():
     replays = grids(6, [(976 * US, 0.3), (2 * MS, 0.1)], 4 * SECOND)
     with living(replays, lateness_ns=lateness(random.Random(6)), every_ns=[0, 100 * MS]) as life:
