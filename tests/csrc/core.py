@@ -14,6 +14,8 @@ import subprocess
 import sys
 import sysconfig
 import tempfile
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import ModuleType
 
@@ -80,25 +82,51 @@ def declarations(header: str) -> str:
     return re.sub(r"(struct \w+ \{[^}]*)\}", r"\1 ...; }", text)
 
 
-def compile_c(source: Path, target: Path, *flags: str) -> None:
-    """Compile one of our files, every warning an error."""
-    command = ["gcc", *STANDARD, *STRICT, *SANITIZE[FLAVOUR], f"-I{CSRC}", f"-I{HERE}", *flags]
-    done = subprocess.run([*command, str(source), "-o", str(target)], capture_output=True, text=True)
+def state(sources: Iterable[Path], csrc: Path, *flags: str) -> str:
+    """What a build depends on, in 16 characters: the sources, all headers, the flags, and what builds it."""
+    digest = hashlib.sha256(repr((flags, sys.version, cffi.__version__)).encode())
+    for path in (*sources, *sorted(csrc.glob("*.h")), *sorted(HERE.glob("*.h")), HERE / "core.py"):
+        digest.update(path.name.encode() + path.read_bytes())
+    return digest.hexdigest()[:16]
+
+
+def gcc(*arguments: str | Path) -> None:
+    """Run the compiler, without the sanitizer's library that is preloaded into this Python."""
+    environment = {name: value for name, value in os.environ.items() if name != "LD_PRELOAD"}
+    done = subprocess.run(["gcc", *map(str, arguments)], capture_output=True, text=True, env=environment)
     if done.returncode != 0:
-        raise RuntimeError(f"{source} does not compile:\n{done.stderr}")
+        raise RuntimeError(f"gcc fails:\n{done.stderr}")
+
+
+def compile_c(source: Path, csrc: Path, *flags: str) -> Path:
+    """The object file of this source, compiled once per state: a copy of csrc/ with a defect differs in one."""
+    target = CACHE / "objects" / f"{source.stem}-{state([source], csrc, *flags)}.o"
+    if not target.exists():
+        target.parent.mkdir(parents=True, exist_ok=True)
+        includes = [f"-I{path}" for path in (csrc, HERE, *map(sysconfig.get_path, ("include", "platinclude")))]
+        # In a folder of its own first: several test processes may build at once.
+        with tempfile.TemporaryDirectory(dir=target.parent) as scratch:
+            unfinished = Path(scratch) / target.name
+            # Reports say csrc/, whichever copy of it was compiled.
+            gcc(*flags, f"-ffile-prefix-map={csrc}=csrc", *includes, "-c", source, "-o", unfinished)
+            unfinished.replace(target)
+    return target
+
+
+def objects(sources: Iterable[Path], csrc: Path, flavour: str) -> list[Path]:
+    """Our files compiled, every warning an error, as many at once as there are CPUs."""
+    flags = (*STANDARD, *STRICT, *SANITIZE[flavour])
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        return list(pool.map(lambda source: compile_c(source, csrc, *flags), sources))
 
 
 def build() -> Path:
-    """Compile the module once per state of sources, flags and Python."""
+    """Link the module once per state."""
     headers = [CSRC / name for name in HEADERS] + [HERE / name for name in OUR_HEADERS]
     sources = [*sorted(CSRC.glob("*.c")), *(HERE / name.replace(".h", ".c") for name in OUR_HEADERS)]
-    digest = hashlib.sha256(
-        repr((STANDARD, STRICT, LENIENT, LIBRARIES, SANITIZE[FLAVOUR], sys.version, cffi.__version__)).encode()
-    )
-    for path in (*sorted(CSRC.glob("*.[ch]")), *sorted(HERE.glob("[st]*.[ch]")), HERE / "core.py"):
-        digest.update(path.name.encode() + path.read_bytes())
+    flags = (*LENIENT, *SANITIZE[FLAVOUR])
     name = "pycarbon_core_for_tests"
-    folder = CACHE / digest.hexdigest()[:16]
+    folder = CACHE / state(sources, CSRC, *STANDARD, *STRICT, *flags)
     module = folder / (name + sysconfig.get_config_var("EXT_SUFFIX"))
     if module.exists():
         return module
@@ -109,19 +137,11 @@ def build() -> Path:
         ffi.cdef(declarations(path.read_text()))
     ffi.set_source(name, "\n".join(f'#include "{path.name}"' for path in headers))
     folder.mkdir(parents=True, exist_ok=True)
-    # In a folder of its own first: several test processes may build at once.
     with tempfile.TemporaryDirectory(dir=folder) as scratch:
-        objects = []
-        for source in sources:
-            objects.append(Path(scratch) / f"{source.stem}.o")
-            compile_c(source, objects[-1], "-c")
         glue, unfinished = Path(scratch) / "glue.c", Path(scratch) / module.name
         ffi.emit_c_code(str(glue))
-        includes = [f"-I{path}" for path in (CSRC, HERE, *map(sysconfig.get_path, ("include", "platinclude")))]
-        subprocess.run(
-            ["gcc", "-shared", *LENIENT, *SANITIZE[FLAVOUR], *includes, glue, *objects, "-o", unfinished, *LIBRARIES],
-            check=True,
-        )
+        parts = [compile_c(glue, CSRC, *flags), *objects(sources, CSRC, FLAVOUR)]
+        gcc("-shared", *flags, *parts, "-o", unfinished, *LIBRARIES)
         unfinished.replace(module)
     return module
 

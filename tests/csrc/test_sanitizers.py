@@ -14,7 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from core import CSRC, HERE, LIBRARIES, REPOSITORY, SANITIZE, STANDARD, STRICT
+from core import CSRC, HERE, LIBRARIES, REPOSITORY, SANITIZE, gcc, objects
 from nvml_emulator import Gpu, NvmlEmulator, Process
 
 RAM = Path("/dev/shm")
@@ -198,14 +198,12 @@ def test_a_defect_fails_the_suite(found, outcomes):
 
 
 def run_leaks(csrc: Path, scratch: Path) -> tuple[int, str]:
-    """Build leaks.c with the core and run it under LeakSanitizer."""
+    """Link leaks.c with the core and run it under LeakSanitizer."""
     needs("asan")
     program, room = scratch / "leaks", scratch / "room"
     room.mkdir()
-    sources = [str(path) for path in (*sorted(csrc.glob("*.c")), HERE / "leaks.c")]
-    command = ["gcc", *STANDARD, *STRICT, *SANITIZE["asan"], f"-I{csrc}", *sources, "-o", str(program), *LIBRARIES]
-    built = subprocess.run(command, capture_output=True, text=True)
-    assert built.returncode == 0, built.stderr
+    parts = objects([*sorted(csrc.glob("*.c")), HERE / "leaks.c"], csrc, "asan")
+    gcc(*SANITIZE["asan"], "-pthread", *parts, "-o", program, *LIBRARIES)
     environment = os.environ | {"ASAN_OPTIONS": "detect_leaks=1"}
     library = NvmlEmulator(scratch / "nvml", [Gpu(samples=20, processes=[Process(1, 50)])]).library
     done = subprocess.run([str(program), str(room), str(library)], capture_output=True, text=True, env=environment)
