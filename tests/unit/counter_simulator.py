@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
+from functools import cached_property
 
 import numpy as np
 
@@ -20,7 +22,7 @@ class World:
     """Power over time as (duration in ns, watts) pieces, and when the hardware brings its counter up to date.
 
     The hardware counts `grain_j` at a time and the kernel shows whole micro-joules of that, from `start_raw` on,
-    modulo `range_raw` + 1. At `reset_ns` the counter starts anew at `reset_raw`.
+    modulo `range_raw` + 1. At `reset_ns` the counter starts anew at `reset_raw`. Pieces and updates stay as they are.
     """
 
     pieces: Sequence[tuple[int, float]]
@@ -32,12 +34,20 @@ class World:
     reset_raw: int = 0
     origin_ns: int = 10**12
 
+    @cached_property
+    def _course(self) -> tuple[np.ndarray, np.ndarray]:
+        """The borders of the pieces, in ns since the origin, and the energy up to them."""
+        lengths, watts = np.array(self.pieces, dtype=np.float64).T
+        return np.append(0.0, np.cumsum(lengths)), np.append(0.0, np.cumsum(lengths * watts / 1e9))
+
+    @cached_property
+    def _updates(self) -> tuple[list[int], list[float]]:
+        """When each update comes, and the energy up to there: asked for at each of a hundred thousand looks."""
+        return self.updates_ns.tolist(), self.true_j(self.updates_ns).tolist()
+
     def true_j(self, time_ns) -> np.ndarray:
         """Energy since the origin."""
-        lengths, watts = np.array(self.pieces, dtype=np.float64).T
-        borders = np.concatenate([[0.0], np.cumsum(lengths)])
-        joules = np.concatenate([[0.0], np.cumsum(lengths * watts / 1e9)])
-        return np.interp(np.asarray(time_ns) - self.origin_ns, borders, joules)
+        return np.interp(np.asarray(time_ns) - self.origin_ns, *self._course)
 
     @property
     def most_w(self) -> float:
@@ -49,12 +59,13 @@ class World:
 
     def shown_uj(self, time_ns: int) -> int:
         """What the counter would show without a limit to its range."""
-        index = int(np.searchsorted(self.updates_ns, time_ns, side="right")) - 1
+        updates_ns, updates_j = self._updates
+        index = bisect_right(updates_ns, time_ns) - 1
         since_j = 0.0
         base = self.start_raw
         if self.reset_ns is not None and time_ns >= self.reset_ns:
             since_j, base = float(self.true_j(self.reset_ns)), self.reset_raw
-        energy_j = float(self.true_j(self.updates_ns[index])) if index >= 0 else 0.0
+        energy_j = updates_j[index] if index >= 0 else 0.0
         return base + int(max(int((energy_j - since_j) / self.grain_j + 1e-9), 0) * self.grain_j * 1e6)
 
     def raw(self, time_ns: int) -> int:
