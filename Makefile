@@ -20,7 +20,7 @@ demo: $(READY)  ## environment, build, record a real training, show what it cost
 
 .PHONY: test
 test: $(READY) lint  ## environment, build, the whole suite: lint, types, units, sanitizers, end to end
-	$(BIN)/pytest
+	$(BIN)/pytest -n logical --dist loadfile --max-worker-restart 0
 
 .PHONY: lint
 lint: $(READY)  ## ruff and mypy --strict
