@@ -198,26 +198,32 @@ class Metering:
 
 
 def steady_energy(timeline: Timeline, start_ns: int, end_ns: int) -> Range | None:
-    """Give the energy of a span of steady power from the updates within it that were seen closely, to the counter's
-    grain; None where these are too few.
+    """Give the energy of a span of steady power from two updates within it, far apart and seen closely, to the
+    counter's grain; None where there are too few of them.
     """
     before_ns, seen_ns = (times[timeline.is_update] for times in (timeline.before_ns, timeline.seen_ns))
-    close = (seen_ns - before_ns < CLOSE * timeline.counter_period_ns) & (before_ns >= start_ns) & (seen_ns <= end_ns)
-    inside = np.flatnonzero(close)
-    if len(inside) < STEADY_UPDATES:
-        return None
-    first, last = int(inside[0]), int(inside[-1])
-    apart_ns = float(timeline.update_ns[last] - timeline.update_ns[first])
+    width_ns = seen_ns - before_ns
+    within = (before_ns >= start_ns) & (seen_ns <= end_ns)
+    inside = np.flatnonzero(within & (width_ns < CLOSE * timeline.counter_period_ns))
+    if len(inside) >= STEADY_UPDATES:
+        first, last = int(inside[0]), int(inside[-1])
+    else:  # those of a slow counter are few, and not all are seen closely: one of the early, one of the late ones
+        inside = np.flatnonzero(within)
+        if len(inside) < STEADY_UPDATES:
+            return None
+        early, late = inside[: len(inside) // 4], inside[-(len(inside) // 4) :]
+        first, last = int(early[width_ns[early].argmin()]), int(late[width_ns[late].argmin()])
+    least_ns, most_ns = float(before_ns[last] - seen_ns[first]), float(seen_ns[last] - before_ns[first])
+    apart_ns = min(max(float(timeline.update_ns[last] - timeline.update_ns[first]), least_ns), most_ns)
     span_ns = end_ns - start_ns
-    if apart_ns < STEADY_SHARE * span_ns or timeline.hidden_j(*_one(before_ns[first], seen_ns[last]))[0] > 0:
+    if least_ns < STEADY_SHARE * span_ns or timeline.hidden_j(*_one(before_ns[first], seen_ns[last]))[0] > 0:
         return None
     risen_j = float(timeline.update_j[last] - timeline.update_j[first])
-    off_ns = float(seen_ns[last] - before_ns[last] + seen_ns[first] - before_ns[first]) / 2
     grain_j = timeline.grain_j
     return timeline.doubted(
-        max(risen_j - grain_j, 0.0) / (apart_ns + off_ns) * span_ns,
+        max(risen_j - grain_j, 0.0) / most_ns * span_ns,
         risen_j / apart_ns * span_ns,
-        (risen_j + grain_j) / (apart_ns - off_ns) * span_ns,
+        (risen_j + grain_j) / least_ns * span_ns,
     )
 
 

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from pycarbon.energy import Timeline
 from pycarbon.metering import steady_energy
+from pycarbon.run import EDGE_DTYPE
 
 LONG_NS = 100 * MILLISECOND
 
@@ -53,6 +54,29 @@ def test_what_its_ends_tell_is_drawn_towards_its_neighbours() -> None:
     # THEN between its ends the dear one seems cheaper, by some tenths of a percent; inside of it it does not
     assert -0.01 < np.mean(errors["ends"]) < -0.0005
     assert abs(np.mean(errors["inside"])) < 0.0002
+
+
+@given(st.integers(0, 200), st.floats(0.0, 0.6))
+@settings(max_examples=25, deadline=None)
+def test_a_slow_counter_is_told_by_updates_that_were_not_all_seen_closely(seed: int, missed: float) -> None:
+    # GIVEN a counter that comes every 100 ms, some of whose updates are found by looks 40 ms apart
+    chance = np.random.default_rng(seed)
+    end_ns = 10**12 + 2500 * MILLISECOND
+    comes_ns = updates(10**12 - seed * MILLISECOND, end_ns, 100 * MILLISECOND, 0.03, seed)
+    world = World([(10**9, 20.0), (1250 * MILLISECOND, 300.0), (250 * MILLISECOND, 20.0)], comes_ns)
+    rows, last_ns = [], world.origin_ns
+    for update_ns in comes_ns[(comes_ns > world.origin_ns) & (comes_ns < end_ns)]:
+        look_ns = (40 if chance.random() < missed else 0.05) * MILLISECOND
+        seen_ns = int(update_ns + chance.uniform(0, look_ns))
+        rows.append((int(max(seen_ns - look_ns, last_ns)), seen_ns, world.raw(int(update_ns)), 0, 0, 0))
+        last_ns = seen_ns
+    run = as_run(world, np.array(rows, EDGE_DTYPE))
+    # WHEN a block is asked for
+    start_ns = world.origin_ns + 10**9
+    found = steady_energy(Timeline(run, run.channels[0]), start_ns, start_ns + 1250 * MILLISECOND)
+    # THEN the truth is within, and within less than its ends would tell
+    assert found is not None and found.low <= 375.0 <= found.high
+    assert found.high - found.low < 0.16 * 375.0
 
 
 def test_too_few_updates_tell_nothing() -> None:
