@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from nvml_emulator import Gpu, NvmlEmulator, Refresh, Square
 from powercap_emulator import PowercapEmulator
 
 import pycarbon
@@ -44,6 +45,18 @@ def test_a_call_has_the_machines_energy_in_its_time(machine: PowercapEmulator) -
     first, second = str(found).splitlines()
     assert "J (" in first and " per call: " in first and "package-0 + dram-0" in second and len(second) < 140
     assert repr(found).startswith("<KernelEnergy: ") and "measured" in repr(found)
+
+
+def test_gpus_are_measured_alone_where_there_are_some(tmp_path: Path) -> None:
+    # GIVEN a GPU whose power goes up and down many times in a block, in a machine that can be measured, too
+    with PowercapEmulator(tmp_path / "root", power_w={"package": 50}) as emulator:
+        power = Square(300, 100, period_s=0.003)
+        NvmlEmulator(emulator.root / "lib", [Gpu(power, energy_refresh=Refresh(5))])
+        found = pycarbon.kernel_energy(working(0.001), precision=0.5, root=emulator.root)
+    # THEN it is measured, and nothing else
+    assert found.resolved and found.domains == ("gpu-0",)
+    assert found.power_w.low <= 200 <= found.power_w.high
+    assert found.energy_per_call_j == pytest.approx(200 * found.time_per_call_s.best, rel=0.05)
 
 
 def test_what_is_not_resolved_says_so(machine: PowercapEmulator) -> None:
