@@ -42,7 +42,7 @@ def test_a_block_suits_the_counter_and_the_call(call_s: float, period_s: float, 
     length_s = (trial.end_ns - trial.start_ns) / 1e9
     # THEN it is long enough, not longer than what it is for, and what was used lies within its bounds
     assert length_s >= 0.85 * BLOCK_PERIODS * period_s or trial.count == 1
-    assert length_s <= max(1.5 * 2 * period_s / PLAN.precision, 1.5 * call_s)
+    assert length_s <= 1.5 * 2 * period_s / PLAN.precision + 1.5 * call_s
     assert trials.steady or length_s >= 0.6 * 2 * period_s / PLAN.precision - call_s
     assert trial.energy_j is not None
     truth_j = world.true_j(trial.start_ns, trial.end_ns) / trial.count

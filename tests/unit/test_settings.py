@@ -220,7 +220,7 @@ def test_files_that_may_not_be_read(tmp_path_factory):
     # GIVEN a pyproject.toml nobody may read, and a config in a folder nobody may enter
     folder = tmp_path_factory.mktemp("settings")
     place = Place(folder)
-    for parent in (folder, *folder.parents[:2]):
+    for parent in (folder, *folder.parents[:3]):
         parent.chmod(0o755)
     place.pyproject.write_text('[tool.pycarbon]\nzone = "FRA"\n')
     place.pyproject.chmod(0)
