@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from pycarbon.counters import NvmlReading
 from pycarbon.run import COUNTED, EDGE_DTYPE, Channel, gaps_by_channel
 from pycarbon.settings import PRIORITIES
 from pycarbon.sources import (
@@ -24,7 +25,6 @@ from pycarbon.sources import (
     Counter,
     Discovery,
     Obstacle,
-    open_beside,
     open_counters,
 )
 
@@ -75,8 +75,8 @@ class Feed:
     priority: str = "normal"
     place: dict[str, Any] = field(default_factory=dict)
     dropped: int = 0
-    following: list[_native.Source] = field(default_factory=list)
-    """What must be told which process tree is recorded."""
+    following: _native.Source | None = None
+    """Its source, where that must be told which process tree is recorded."""
 
     def start(self) -> None:
         """Start the thread; what it was refused is said in `place`."""
@@ -135,9 +135,8 @@ def counter_feeds(
 
     With `beside` also what of GPUs is no energy.
     """
-    every, obstacles = open_counters(discovery.counters)
+    opened, obstacles = open_counters([counter for counter in discovery.counters if counter.source != "nvml"])
     identity = {(channel.domain, channel.source): channel.id for channel in channels}
-    opened = [pair for pair in every if pair[0].source != "nvml"]
     groups = list(_by_package(opened))
     feeds = []
     for number, group in enumerate(groups):
@@ -157,38 +156,40 @@ def counter_feeds(
         budget_ppm = 0 if sampling.rate_hz else round(sampling.cpu_budget_percent * 10_000 / len(groups))
         cpus = _near([counter for counter, _ in group])
         feeds.append(_feed(name, rows, sampling.rate_hz, budget_ppm, make_ring, cpus, sampling.priority))
-    graphics = [pair for pair in every if pair[0].source == "nvml"]
+    graphics = [counter for counter in discovery.counters if counter.source == "nvml"]
     if graphics:
-        others, more = open_beside(discovery.beside) if beside else ([], [])
-        feeds.append(_gpu_feed(graphics, others, identity, sampling, make_ring))
-        obstacles += more
+        others = discovery.beside if beside else ()
+        try:
+            feeds.append(_gpu_feed(graphics, others, identity, sampling, make_ring))
+        except OSError as error:
+            obstacles.append(Obstacle("nvml", f"the GPUs can no longer be opened: {error.strerror}"))
     return feeds, obstacles
 
 
 def _gpu_feed(
-    counters: list[tuple[Counter, _native.Source]],
-    beside: list[tuple[Beside, _native.Source]],
+    counters: Sequence[Counter],
+    beside: Sequence[Beside],
     identity: dict[tuple[str, str], int],
     sampling: Sampling,
     make_ring: MakeRing,
 ) -> Feed:
-    """Make the feed of all GPUs. Their counters are read at edges, whatever the rate: they are slow."""
-    rows: list[Row] = [
-        (
-            source,
-            0,
-            identity[counter.domain, counter.source],
-            0,
-            int(MAX_PLAUSIBLE_POWER_W / counter.unit),
-            0 if counter.closely else GPU_POWER_EVERY_NS,
-            False,
-        )
-        for counter, source in counters
-    ]
-    rows += [
-        (source, 0, identity[one.domain, "nvml"], 0, 0, round(one.every_s * 1e9), one.quantity not in COUNTED)
-        for one, source in beside
-    ]
+    """Make the feed of all GPUs, through one source, so that a call serves all readings that it can.
+
+    Their counters are read at edges, whatever the rate: they are slow.
+    """
+    from pycarbon import _native
+
+    addresses = [*(counter.address for counter in counters), *(one.address for one in beside)]
+    of_nvml = [address for address in addresses if isinstance(address, NvmlReading)]
+    source = _native.Source.nvml(of_nvml[0].library, [(one.uuid, int(one.metric)) for one in of_nvml])
+    rows: list[Row] = []
+    for counter in counters:
+        most_per_s = int(MAX_PLAUSIBLE_POWER_W / counter.unit)
+        every_ns = 0 if counter.closely else GPU_POWER_EVERY_NS
+        rows.append((source, len(rows), identity[counter.domain, counter.source], 0, most_per_s, every_ns, False))
+    for one in beside:
+        every_ns, is_level = round(one.every_s * 1e9), one.quantity not in COUNTED
+        rows.append((source, len(rows), identity[one.domain, "nvml"], 0, 0, every_ns, is_level))
     feed = _feed(
         "gpus.ring",
         rows,
@@ -199,7 +200,7 @@ def _gpu_feed(
         gap_ns=GPU_LATE_LOOK_IS_A_GAP_NS,
         most_per_s=MOST_GPU_EDGES_PER_S,
     )
-    feed.following = [source for one, source in beside if one.quantity == "gpu_time"]
+    feed.following = source
     return feed
 
 

@@ -125,8 +125,8 @@ class Recorder:
         self._open_regions()
         if process is not None:
             self.follow(process)
-        elif self._cpu_source is not None:
-            self._cpu_source.adopt()
+        else:
+            self._adopt()
         for feed in self._feeds:
             feed.start()
         self._anchor = _anchor()
@@ -158,10 +158,21 @@ class Recorder:
 
     def follow(self, process: int) -> None:
         """Name the root of the process tree whose share is wanted."""
-        if self._cpu_source is not None:
-            self._cpu_source.follow(process)
-        for source in (source for feed in self._feeds for source in feed.following):
+        for source in self._following():
             source.follow(process)
+
+    def _adopt(self) -> None:
+        """Count this process's own children, and orphans that become its own, as of the tree."""
+        for source in self._following():
+            source.adopt()
+
+    def _following(self) -> Iterator[_native.Source]:
+        """Give what must know which process tree is recorded."""
+        if self._cpu_source is not None:
+            yield self._cpu_source
+        for feed in self._feeds:
+            if feed.following is not None:
+                yield feed.following
 
     def stop(self, end_ns: int, footer: dict[str, Any], process_cpu_s: float | None = None) -> Outcome:
         """End the run at `end_ns` (CLOCK_MONOTONIC), fold its home into one file, and give the run.

@@ -25,6 +25,9 @@ REFRESH_S = 0.1
 MEAN_S = 1.0
 """Since Ampere the plain reading of power is a mean over a second."""
 
+PIDS_OF_THE_MACHINE = "pid:[4026531836]"
+"""The first namespace of pids has this number in every kernel (PROC_PID_INIT_INO)."""
+
 NVIDIA, DISPLAY_CLASS = "0x10de", "0x03"
 
 _MILLI, _MICRO = Fraction(1, 1000), Fraction(1, 1_000_000)
@@ -231,7 +234,7 @@ def _found(names: _Names, library: str, roots: Roots) -> Found:
             obstacles.append(found)
             continue
         counters.append(found.remarked(_of_slices(gpus[-1], physical[one.index])) if one.slices else found)
-        beside += _beside(library, uuid, domain)
+        beside += _beside(library, uuid, domain, roots)
     shown = {one.index for one in seen}
     for index in range(len(physical)):
         if index not in shown:
@@ -266,11 +269,21 @@ def _energy(library: str, uuid: str, domain: str) -> Counter | Obstacle:
     return Obstacle("nvml", f"{domain} tells neither its energy nor its power: {whys[0]}", domains=(domain,))
 
 
-def _beside(library: str, uuid: str, domain: str) -> Iterator[Beside]:
+def _beside(library: str, uuid: str, domain: str, roots: Roots) -> Iterator[Beside]:
     for name, metric, quantity, unit, every_s in _BESIDE:
         address = NvmlReading(library, uuid, metric)
+        if metric == Metric.BUSY_TREE and not _knows_pids(roots):
+            continue
         if _why_not(address) is None:
             yield Beside(f"{domain}-{name}", address, quantity, unit, every_s)
+
+
+def _knows_pids(roots: Roots) -> bool:
+    """Say whether processes have the numbers here that the driver knows them by: in a container they may not."""
+    try:
+        return str((roots.proc / "self" / "ns" / "pid").readlink()) == PIDS_OF_THE_MACHINE
+    except OSError:
+        return True
 
 
 def _why_not(address: NvmlReading) -> str | None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from fractions import Fraction
@@ -30,7 +30,6 @@ __all__ = [
     "Obstacle",
     "Roots",
     "discover",
-    "open_beside",
     "open_counters",
     "probe",
 ]
@@ -231,7 +230,7 @@ def _with_stand_in(counters: list[Counter]) -> list[Counter]:
     ]
 
 
-def open_counters(counters: tuple[Counter, ...]) -> tuple[list[tuple[Counter, Source]], list[Obstacle]]:
+def open_counters(counters: Iterable[Counter]) -> tuple[list[tuple[Counter, Source]], list[Obstacle]]:
     """Open each counter for a sampler; one that can no longer be opened becomes an obstacle, the rest go on."""
     opened: list[tuple[Counter, Source]] = []
     obstacles: list[Obstacle] = []
@@ -240,18 +239,6 @@ def open_counters(counters: tuple[Counter, ...]) -> tuple[list[tuple[Counter, So
             opened.append((counter, counter.address.open()))
         except OSError as error:
             obstacles.append(Obstacle(counter.source, f"{counter.address} cannot be opened: {error.strerror}"))
-    return opened, obstacles
-
-
-def open_beside(every: tuple[Beside, ...]) -> tuple[list[tuple[Beside, Source]], list[Obstacle]]:
-    """Open likewise what is read beside the energy."""
-    opened: list[tuple[Beside, Source]] = []
-    obstacles: list[Obstacle] = []
-    for one in every:
-        try:
-            opened.append((one, one.address.open()))
-        except OSError as error:
-            obstacles.append(Obstacle("nvml", f"{one.address} cannot be opened: {error.strerror}"))
     return opened, obstacles
 
 

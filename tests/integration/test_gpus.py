@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -12,6 +13,7 @@ from nvml_emulator import Gpu, NvmlEmulator, Process, Refresh, Slice, Square
 from processes import pycarbon_run, run
 
 from pycarbon import Run, load
+from pycarbon.source_nvml import PIDS_OF_THE_MACHINE
 
 NO_COUNTER = {"energy_counter": False, "field_instant": False, "field_average": False, "samples": None}
 SLICES = (
@@ -147,6 +149,18 @@ def test_what_cuda_hides_is_left_out(root, monkeypatch, visible, domains):
         assert any("names '9'" in obstacle["what"] for obstacle in told["obstacles"])
 
 
+def test_a_program_in_a_namespace_of_its_own_has_no_known_part(root):
+    emulated(root, Gpu(100.0))
+    inner = pycarbon_run("sleep", "0.3", output=root.parent / "run.pcr", options=["--root", str(root)])
+    finished = run(["unshare", "--pid", "--fork", "--mount-proc", *inner])
+    if "unshare" in finished.stderr:
+        pytest.skip(f"no namespace of pids can be made here: {finished.stderr}")
+    found = load(root.parent / "run.pcr")
+    assert found.data.channel("gpu-0-process") is None and found.data.channel("gpu-0-processes") is not None
+    assert any("does not tell processes apart" in note for note in found.notes)
+
+
+@pytest.mark.skipif(os.readlink("/proc/self/ns/pid") != PIDS_OF_THE_MACHINE, reason="pids here are not the machine's")
 def test_a_programs_part_of_a_gpu_is_what_the_driver_says(root):
     # GIVEN a GPU that somebody else keeps busy for a fifth of the time, and the program for three fifths
     nvml = emulated(root, Gpu(100.0, process_refresh=Refresh(100)))
