@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -160,7 +159,9 @@ def test_a_program_in_a_namespace_of_its_own_has_no_known_part(root):
     assert any("does not tell processes apart" in note for note in found.notes)
 
 
-@pytest.mark.skipif(os.readlink("/proc/self/ns/pid") != PIDS_OF_THE_MACHINE, reason="pids here are not the machine's")
+@pytest.mark.skipif(
+    str(Path("/proc/self/ns/pid").readlink()) != PIDS_OF_THE_MACHINE, reason="pids here are not the machine's"
+)
 def test_a_programs_part_of_a_gpu_is_what_the_driver_says(root):
     # GIVEN a GPU that somebody else keeps busy for a fifth of the time, and the program for three fifths
     nvml = emulated(root, Gpu(100.0, process_refresh=Refresh(100)))
