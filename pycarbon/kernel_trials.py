@@ -76,15 +76,16 @@ class KernelTrials:
 
         For the sake of its ends alone a block is not made longer than `longest_s`.
         """
-        each_s = seconds_per_call(self._called_s, FIRST_BLOCK_S / 4)
-        self.period_s, blur_s = self._learn(each_s)
+        each_s, self.period_s, blur_s = self._learn(seconds_per_call(self._called_s, FIRST_BLOCK_S / 4))
         self.idle_s = max(LEAST_BLOCK_S, BLOCK_PERIODS * self.period_s)
         self.lead_count = round(LEAD_PERIODS * self.period_s / each_s)
         by_calls_s, by_ends_s = STEADY_CALLS * each_s, min(blur_s / (ENDS_SHARE * precision), longest_s)
         self.steady = by_calls_s <= max(self.idle_s, by_ends_s)
         if self.steady:
             self.count = max(STEADY_CALLS, round(self.idle_s / each_s))
-            self.steady = self._is_seen_closely(self.measure(CALLS))
+            trial = self.measure(CALLS)
+            each_s = min(each_s, trial.time_s)
+            self.steady = self._is_seen_closely(trial)
         if not self.steady:
             self.count = max(1, round(max(self.idle_s, by_ends_s) / each_s))
         self.round_s = 2 * (self.count + self.lead_count) * each_s + self.idle_s + 5 * self.period_s
@@ -115,17 +116,21 @@ class KernelTrials:
             0.0 if used is None else used.period_s,
         )
 
-    def _learn(self, each_s: float) -> tuple[float, float]:
-        """Learn the time between updates, and how much of its time a block's ends blur, from a first block."""
+    def _learn(self, each_s: float) -> tuple[float, float, float]:
+        """Learn from a first block how long a call takes, the time between updates, and how much of a block's time is
+        blurred by its ends. A call that seems to take longer than before was kept waiting by other programs.
+        """
         for turn in range(FIRST_BLOCKS):
             start_ns = self._now_ns()
-            self._call(max(1, round(FIRST_BLOCK_S * 2**turn / each_s)))
+            count = max(1, round(FIRST_BLOCK_S * 2**turn / each_s))
+            self._call(count)
             end_ns = self._now_ns()
+            each_s = min(each_s, (end_ns - start_ns) / 1e9 / count)
             used = self._meter.used(start_ns, end_ns)
             if used is not None and used.period_s > 0 and used.energy_j.best > 0:
                 found = used.energy_j
                 blur_s = (found.high - found.low) / 2 / found.best * (end_ns - start_ns) / 1e9
-                return used.period_s, max(blur_s, used.period_s)
+                return each_s, used.period_s, max(blur_s, used.period_s)
         raise PyCarbonError(
             "the energy counter did not change, or not often enough, while the function ran: "
             "see `pycarbon doctor`, which shows what can be read here"
