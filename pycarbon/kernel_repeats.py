@@ -19,7 +19,11 @@ from pycarbon.kernel_cost import SILENT, KernelEnergy, figures
 from pycarbon.kernel_trials import KernelTrials
 from pycarbon.metering import Metering
 from pycarbon.portable import own_cpu_s
+from pycarbon.reports.figures import percent
 from pycarbon.sources import Discovery
+
+SENSORS_WORTH = 3
+"""An interval that is asked for must be so many times as wide as what the sensor itself may be off by."""
 
 LEAST_ROUNDS = 5
 """Of two blocks of calls and an idle one. Stopping earlier would take those intervals that are narrow by chance."""
@@ -57,7 +61,7 @@ def kernel_energy(
         raise PyCarbonError(f'kernel_energy() can wait for sync="cuda" or None, not {sync!r:.80}')
     started_s = time.monotonic()
     found = here.find({}, None if root is None else Path(root))
-    discovery, roots = counted(found.discovery), found.discovery.roots
+    discovery, roots = counted(found.discovery, precision), found.discovery.roots
     seed = random.SystemRandom().randrange(2**32) if seed is None else seed
     with Metering(discovery, found.sampling, partly=True) as metering:
         before, cpu_s = conditions.read(roots), own_cpu_s()
@@ -86,9 +90,19 @@ def until_known(experiment: Experiment) -> None:
             return
 
 
-def counted(discovery: Discovery) -> Discovery:
-    """Leave the GPUs' counters where there are some, else all those of a machine that is measured."""
+def counted(discovery: Discovery, precision: float) -> Discovery:
+    """Leave the GPUs' counters where there are some, else all those of a machine that is measured.
+
+    SourceError where a sensor is itself off by so much that no number of calls would bring that precision.
+    """
     gpus = tuple(counter for counter in discovery.counters if counter.source == "nvml" and counter.in_total)
+    for counter in gpus:
+        least = round(SENSORS_WORTH * counter.accuracy, 6)
+        if precision < least:
+            raise SourceError(
+                f"{counter.domain} has no energy counter, and its power is right within {percent(counter.accuracy)} "
+                f"only: write precision={least:g} or more"
+            )
     if gpus:
         return replace(discovery, counters=gpus, curves=(), cpu_time=False)
     if discovery.measured:
