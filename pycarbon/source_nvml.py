@@ -6,7 +6,7 @@ Names and properties come from pynvml; what is read again and again the sampler 
 from __future__ import annotations
 
 import errno
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
@@ -140,12 +140,12 @@ class _Names:
 
     def close(self) -> None:
         """Undo that."""
-        self.ask(self._pynvml.nvmlShutdown)
+        self.ask("nvmlShutdown")
 
-    def ask(self, question: Callable[..., Any], *arguments: Any) -> Any:
-        """Ask; text comes as str."""
+    def ask(self, question: str, *arguments: Any) -> Any:
+        """Ask by the name of pynvml's function, which an old pynvml may lack; text comes as str."""
         try:
-            answer = question(*arguments)
+            answer = getattr(self._pynvml, question)(*arguments)
         except (self._pynvml.NVMLError, AttributeError):
             return None
         return answer.decode("utf-8", "replace") if isinstance(answer, bytes) else answer
@@ -153,51 +153,49 @@ class _Names:
     def handles(self) -> list[Any]:
         """Give the GPUs in NVML's order; one that cannot be asked is None."""
         count = self._pynvml.nvmlDeviceGetCount()
-        return [self.ask(self._pynvml.nvmlDeviceGetHandleByIndex, index) for index in range(count)]
+        return [self.ask("nvmlDeviceGetHandleByIndex", index) for index in range(count)]
 
     def uuid(self, handle: Any) -> str:
         """Give a GPU's or slice's UUID; empty where it does not tell."""
-        return "" if handle is None else self.ask(self._pynvml.nvmlDeviceGetUUID, handle) or ""
+        return "" if handle is None else self.ask("nvmlDeviceGetUUID", handle) or ""
 
     def physical(self, handle: Any) -> Physical:
         """Give a GPU and its slices."""
         return Physical(self.uuid(handle), tuple(self._slices(handle)) if handle is not None else ())
 
     def _slices(self, handle: Any) -> Iterator[Slice]:
-        nvml = self._pynvml
-        mode = self.ask(nvml.nvmlDeviceGetMigMode, handle)
+        mode = self.ask("nvmlDeviceGetMigMode", handle)
         if not mode or mode[0] != 1:
             return
-        most = self.ask(nvml.nvmlDeviceGetMaxMigDeviceCount, handle) or 0
+        most = self.ask("nvmlDeviceGetMaxMigDeviceCount", handle) or 0
         for number in range(most):
-            one = self.ask(nvml.nvmlDeviceGetMigDeviceHandleByIndex, handle, number)
+            one = self.ask("nvmlDeviceGetMigDeviceHandleByIndex", handle, number)
             uuid = self.uuid(one)
             if not uuid:
                 continue
-            size = self.ask(nvml.nvmlDeviceGetAttributes_v2, one)
+            size = self.ask("nvmlDeviceGetAttributes_v2", one)
             yield Slice(
                 uuid,
-                self.ask(nvml.nvmlDeviceGetGpuInstanceId, one),
-                self.ask(nvml.nvmlDeviceGetComputeInstanceId, one),
+                self.ask("nvmlDeviceGetGpuInstanceId", one),
+                self.ask("nvmlDeviceGetComputeInstanceId", one),
                 None if size is None else min(size.gpuInstanceSliceCount / most, 1.0),
             )
 
     def describe(self, handle: Any, domain: str, uuid: str, cuda_index: int, seen: Seen) -> Gpu:
         """Give a GPU's properties."""
-        nvml = self._pynvml
-        pci, memory = self.ask(nvml.nvmlDeviceGetPciInfo, handle), self.ask(nvml.nvmlDeviceGetMemoryInfo, handle)
+        pci, memory = self.ask("nvmlDeviceGetPciInfo", handle), self.ask("nvmlDeviceGetMemoryInfo", handle)
         bus = getattr(pci, "busId", None)
-        limit_mw = self.ask(nvml.nvmlDeviceGetPowerManagementLimit, handle)
-        number = self.ask(nvml.nvmlDeviceGetArchitecture, handle)
+        limit_mw = self.ask("nvmlDeviceGetPowerManagementLimit", handle)
+        number = self.ask("nvmlDeviceGetArchitecture", handle)
         shares = [one.share for one in seen.slices if one.share is not None]
         return Gpu(
             domain,
             uuid,
-            self.ask(nvml.nvmlDeviceGetName, handle),
+            self.ask("nvmlDeviceGetName", handle),
             bus.decode("ascii", "replace") if isinstance(bus, bytes) else bus,
             cuda_index,
-            self.ask(nvml.nvmlSystemGetDriverVersion),
-            _architectures(nvml).get(number),
+            self.ask("nvmlSystemGetDriverVersion"),
+            _architectures(self._pynvml).get(number),
             getattr(memory, "total", None),
             None if limit_mw is None else limit_mw / 1000,
             tuple(one.uuid for one in seen.slices),

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
 
+import pynvml
 import pytest
 from nvml_emulator import Gpu, NvmlEmulator, Process, Refresh, Slice, Square
 from processes import pycarbon_run, run
@@ -180,6 +182,19 @@ def test_a_programs_part_of_a_gpu_is_what_the_driver_says(root):
     assert 0.45 * gpu_j < found.energy.process_j < 0.62 * gpu_j + 0.1 * cpu_j
     assert found.energy.process_low_j < 0.5 * gpu_j < found.energy.process_high_j
     assert not any("tell processes apart" in note for note in found.notes)
+
+
+def test_a_pynvml_that_is_too_old_for_slices_names_what_it_knows(root, monkeypatch):
+    # GIVEN what the package pynvml was before nvidia-ml-py had that name: without all newer functions
+    old = root / "old"
+    old.mkdir()
+    newer = ["nvmlDeviceGetMigMode", "nvmlDeviceGetAttributes_v2", "nvmlDeviceGetArchitecture"]
+    gone = f"for name in {newer}:\n    del globals()[name]\n"
+    (old / "pynvml.py").write_text(f"exec(open({pynvml.__file__!r}).read())\n{gone}")
+    monkeypatch.setenv("PYTHONPATH", str(old), prepend=os.pathsep)
+    emulated(root, Gpu(100.0))
+    # THEN GPUs are read all the same
+    assert [counter["domain"] for counter in doctor(root)["counters"]] == ["gpu-0"]
 
 
 @pytest.mark.parametrize(
