@@ -99,7 +99,8 @@ def _process_s(run: RunData, border_ns: Array, part: Array) -> tuple[Array, Arra
 def gpu_shares(run: RunData, domain: str, border_ns: Array) -> tuple[Array, Array, Array] | None:
     """Give the tree's share of a GPU's energy in each window, as shares() does; None where its driver does not tell.
 
-    A tree that had the GPU for itself may answer for all of it: without it the GPU would sleep.
+    A tree that had the GPU for itself may answer for all of it: without it the GPU would sleep. Where kernels of
+    several processes run at once, their times add up to more than the window.
     """
     used_s = []
     for name in (f"{domain}-process", f"{domain}-processes"):
@@ -108,8 +109,7 @@ def gpu_shares(run: RunData, domain: str, border_ns: Array) -> tuple[Array, Arra
             return None
         used_s.append(np.maximum(np.diff(Timeline(run, channel).best_j(border_ns)), 0.0))
     window_s = np.diff(border_ns) / 1e9
-    own_s = np.minimum(used_s[0], window_s)
-    others_s = np.clip(used_s[1] - own_s, 0.0, window_s - own_s)
+    own_s, others_s = used_s[0], used_s[1] - used_s[0]
     return (
         _share(own_s / WEIGHT, others_s, window_s),
         _share(own_s, others_s, window_s),

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pycarbon.analysis import Run
-from pycarbon.attribution import CpuTime, cpu_time, shares
+from pycarbon.attribution import CpuTime, cpu_time, gpu_shares, shares
 from pycarbon.run import EDGE_DTYPE, MACHINE_CPU, PROCESS_CPU, Channel, Flag, RunData
 
 SECOND = 1_000_000_000
@@ -169,3 +169,20 @@ def test_who_sleeps_at_the_end_uses_no_time_there():
     assert float(cpu.process_s.sum()) == pytest.approx(2.0, abs=0.15)
     assert float(cpu.busy_s.sum()) == pytest.approx(2.0, abs=0.15)
     assert float(cpu.busy_s[25:].sum()) == pytest.approx(0.0, abs=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("own", "everybody", "expected"), [(1.0, 8.0, 1 / 8), (0.8, 1.6, 1 / 2), (0.3, 0.5, 0.3), (3.0, 3.0, 1.0)]
+)
+def test_processes_whose_kernels_run_at_once_divide_a_gpu_among_them(own, everybody, expected):
+    # GIVEN a GPU on which processes were busy for so many seconds in each second
+    channels = [
+        Channel(id, domain, "nvml", "measured", "gpu_time", Fraction(1, 100), 0, False)
+        for id, domain in enumerate(("gpu-0-process", "gpu-0-processes"))
+    ]
+    edges = {id: ticking(per_s * 100, id=id) for id, per_s in enumerate((own, everybody))}
+    run = RunData({"start_ns": 0}, channels, edges, {"end_ns": 10 * SECOND}, True)
+    # THEN the share is its part of all that time, or of the whole where the GPU rested
+    low, best, high = gpu_shares(run, "gpu-0", np.array([2, 5, 8]) * 1e9)
+    assert best == pytest.approx(expected, rel=0.05)
+    assert (low <= best).all() and (best <= high).all() and (high <= 1).all()
