@@ -1,7 +1,8 @@
 /* nvml_power: see nvml_power.h. */
 #include "nvml_power.h"
 
-static const int64_t LONGEST_HELD_NS = 10 * INT64_C(1000000000);
+/* Nobody knows what it was meanwhile, where it is to be read 20 times a second. */
+static const int64_t LONGEST_HELD_NS = 500000000;
 static const uint64_t PJ_PER_UJ = 1000000;
 static const uint64_t HALF_NJ_PER_UJ = 2000;
 
@@ -31,12 +32,13 @@ static uint64_t longest_us(const struct pc_power_sampled *sampled, bool together
     return together ? 4 * sampled->usual_us : sampled->usual_us + sampled->usual_us / 2;
 }
 
-static void add(struct pc_power_sampled *sampled, uint64_t time_us, uint64_t power_mw, bool together)
+/* Adds up to a sample; false where there is a hole before it. */
+static bool add(struct pc_power_sampled *sampled, uint64_t time_us, uint64_t power_mw, bool together)
 {
     uint64_t apart_us = time_us - sampled->time_us;
     uint64_t longest = longest_us(sampled, together);
-    if (time_us < sampled->time_us || apart_us > longest) {
-        sampled->energy_uj = sampled->rest_half_nj = 0;
+    bool whole = time_us >= sampled->time_us && apart_us <= longest;
+    if (!whole) {
         if (time_us > sampled->time_us) /* a driver that became slower is believed in the end */
             sampled->usual_us = apart_us < 2 * sampled->usual_us ? apart_us : 2 * sampled->usual_us;
     } else {
@@ -48,6 +50,7 @@ static void add(struct pc_power_sampled *sampled, uint64_t time_us, uint64_t pow
     }
     sampled->time_us = time_us;
     sampled->power_mw = power_mw;
+    return whole;
 }
 
 static void start(struct pc_power_sampled *sampled, const struct pc_nvml_sample *samples, size_t count)
@@ -68,7 +71,10 @@ uint64_t pc_power_follow(struct pc_power_sampled *sampled, const struct pc_nvml_
     size_t next = count; /* after the one taken last */
     while (next > 0 && samples[next - 1].time_us != sampled->time_us)
         next--;
+    bool whole = true;
     for (size_t i = next; i < count; i++)
-        add(sampled, samples[i].time_us, samples[i].value.as_unsigned_long_long, i > 0);
+        whole &= add(sampled, samples[i].time_us, samples[i].value.as_unsigned_long_long, i > 0);
+    if (!whole) /* what came after the hole may be more than was before: that would be no reset to a counter */
+        sampled->energy_uj = sampled->rest_half_nj = 0;
     return sampled->energy_uj;
 }

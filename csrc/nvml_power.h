@@ -22,7 +22,7 @@ struct pc_power_held {
     bool started;
 };
 
-/* The power is `power_mw` (at most 10^8) from `time_ns` on; the energy up to then.  None holds longer than 10 s. */
+/* The power is `power_mw` (at most 10^8) from `time_ns` on; the energy up to then.  None holds longer than 0.5 s. */
 uint64_t pc_power_hold(struct pc_power_held *held, uint64_t power_mw, int64_t time_ns);
 
 /* Of the samples that the driver keeps of it: straight lines between them.  Zero at first. */
@@ -38,7 +38,7 @@ struct pc_power_sampled {
 /*
  * What the driver holds now, oldest first, some of it known before; the energy up to the last.  The first call counts
  * nothing.  A hole (the driver forgot samples before they were taken, took none for long, or its clock was set)
- * starts it again from 0.
+ * starts it again from 0 at the last sample.
  */
 uint64_t pc_power_follow(struct pc_power_sampled *sampled, const struct pc_nvml_sample *samples, size_t count);
 
