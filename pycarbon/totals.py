@@ -21,8 +21,8 @@ class Energy:
     """What a run used, in joules; every figure lies between its low and its high.
 
     The total adds the channels whose `in_total` is true, and its kind is that of its least certain part.
-    `process_j` is the recorded process tree's share of the total, `attributed` by CPU time; None where the CPU
-    time is not known.
+    `process_j` is the recorded process tree's share of the total, `attributed` by CPU time, and of GPUs by theirs;
+    None where the CPU time is not known.
     """
 
     total_j: float
@@ -33,6 +33,12 @@ class Energy:
     process_low_j: float | None
     process_high_j: float | None
     channels: tuple[ChannelEnergy, ...]
+
+    @property
+    def shared_by(self) -> str:
+        """By what the total is divided among processes."""
+        gpus = any(one.in_total and one.domain.startswith("gpu-") for one in self.channels)
+        return "CPU and GPU time" if gpus else "CPU time"
 
 
 @dataclass(frozen=True, slots=True)

@@ -77,7 +77,7 @@ class MergedText(Rows):
             )
         if energy.process_j is not None and energy.process_low_j is not None and energy.process_high_j is not None:
             share = (
-                f"{figures.percent(energy.process_j / energy.total_j)} of it, by CPU time"
+                f"{figures.percent(energy.process_j / energy.total_j)} of it, by {energy.shared_by}"
                 if energy.total_j > 0
                 else ""
             )

@@ -170,9 +170,10 @@ class TextReport(Rows):
             known = filter(None, (gpu.name, gpu.driver and f"driver {gpu.driver}"))
             yield from self._wrapped("", f"{gpu.domain}: {', '.join(known) or 'of unknown name'}")
         if energy.process_j is not None and energy.process_low_j is not None and energy.process_high_j is not None:
-            by = "CPU and GPU time" if run.gpus else "CPU time"
             part = (
-                f"{figures.percent(energy.process_j / energy.total_j)} of it, by {by}" if energy.total_j > 0 else ""
+                f"{figures.percent(energy.process_j / energy.total_j)} of it, by {energy.shared_by}"
+                if energy.total_j > 0
+                else ""
             )
             yield from self._figure(
                 "This process", energy.process_j, energy.process_low_j, energy.process_high_j, "attributed", part

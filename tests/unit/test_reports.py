@@ -7,6 +7,7 @@ import importlib.util
 import io
 import json
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +17,9 @@ from pycarbon import reports
 from pycarbon.analysis import Run, load
 from pycarbon.errors import PyCarbonError
 from pycarbon.ledger import NODE_DTYPE, ROW_DTYPE, SLICE_DTYPE, Ledger
+from pycarbon.merging import merge
 from pycarbon.reports.as_json import JsonReport
+from pycarbon.reports.merged_text import MergedText
 from pycarbon.reports.text import Style, TextReport, style_for
 from pycarbon.run import Channel, RunData
 
@@ -261,6 +264,18 @@ def test_json_of_a_run_without_energy_says_null():
 def test_emissions_of_a_run_without_energy_are_nan_and_do_not_fail_the_program():
     emissions = Run(no_energy()).emissions
     assert all(math.isnan(grams) for grams in (emissions.co2e_g, emissions.low_g, emissions.high_g))
+
+
+@pytest.mark.parametrize("in_total", [True, False])
+def test_the_share_is_by_gpu_time_where_the_total_has_a_gpu(in_total):
+    # GIVEN a GPU that is in the total, or that a counter of the whole machine counts already
+    run = measured()
+    run.meta["gpus"] = [{"domain": "gpu-0"}]
+    run.channels[0] = replace(run.channels[0], domain="gpu-0", in_total=in_total)
+    # THEN its report and a merged one say so
+    found = Run(run)
+    told = [TextReport(Style(width=100)).render(found), MergedText(Style(width=100)).render(merge([found]))]
+    assert [("CPU and GPU time" in text, "by CPU" in text) for text in told] == [(in_total, True)] * 2
 
 
 def test_a_run_that_outlives_its_device_is_reported_without_it():
