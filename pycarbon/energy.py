@@ -168,7 +168,7 @@ class Timeline:
 
     def doubted(self, low_j: float, best_j: float, high_j: float) -> Range:
         """Widen an interval by what the sensor itself may be off."""
-        return Range(low_j * (1 - self._accuracy), best_j, high_j * (1 + self._accuracy))
+        return Range(low_j / (1 + self._accuracy), best_j, high_j / (1 - self._accuracy))
 
     def gap_s(self, start_ns: float, end_ns: float) -> float:
         """Sum the times within the span in which the counter was not read, was reset, or stood still at the end."""
@@ -333,7 +333,7 @@ def channel_energy(run: RunData, channel: Channel) -> ChannelEnergy:
         float(power_w.max()) if len(power_w) else None,
         timeline.edges(start_ns, end_ns),
         timeline.gap_s(start_ns, end_ns),
-        channel.in_total and not timeline.is_ambiguous,
+        channel.in_total and not timeline.is_ambiguous and len(timeline.level_j) > 0,
         timeline.is_ambiguous,
     )
 

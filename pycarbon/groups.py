@@ -124,7 +124,8 @@ def _take(sums: Sums, number: int, share: division.Share, accuracy: float) -> No
     sums.best[number] = best
     sums.below2[number] = max(best - share.low_j, 0.0) ** 2
     sums.above2[number] = max(share.high_j - best, 0.0) ** 2
-    sums.below[number], sums.above[number] = accuracy * share.low_j, accuracy * share.high_j
+    sums.below[number] = share.low_j * accuracy / (1 + accuracy)
+    sums.above[number] = share.high_j * accuracy / (1 - accuracy)
     sums.resolved[number] = share.resolved and share.energy_j is not None
     sums.remedies[number] = share.remedy
     sums.attributed[number] = share.attributed

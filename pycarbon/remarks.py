@@ -24,6 +24,8 @@ def remarks(
 
 
 def _of_channel(run: RunData, channel: Channel, used: ChannelEnergy) -> Iterator[str]:
+    if channel.in_total and not used.in_total and not used.is_ambiguous:
+        yield f"{used.domain} could not be read once: it is not in the total"
     if channel.accuracy > 0:
         yield (
             f"{used.domain} has no counter of energy here: its power is integrated, right within "

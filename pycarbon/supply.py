@@ -33,7 +33,7 @@ class Measured:
         low = np.clip(line.low_j(end_ns) - line.high_j(start_ns), 0.0, best)
         high = np.maximum(line.high_j(end_ns) - line.low_j(start_ns) + line.hidden_j(start_ns, end_ns), best)
         off = self.channel.accuracy
-        return low * (1 - off), best, high * (1 + off)
+        return low / (1 + off), best, high / (1 - off)
 
 
 @dataclass(frozen=True, slots=True)

@@ -74,7 +74,7 @@ def test_a_sensors_accuracy_widens_every_interval():
     ]
     narrow, wide = (line.between(2000 * MS, 3000 * MS) for line in lines)
     assert wide.best == narrow.best
-    assert np.isclose(wide.low, narrow.low * 0.95) and np.isclose(wide.high, narrow.high * 1.05)
+    assert np.isclose(wide.low, narrow.low / 1.05) and np.isclose(wide.high, narrow.high / 0.95)
     # AND a region's bounds likewise
     supply = Measured(None, rough, lines[1])
     low, _, high = supply.between(np.array([2000.0 * MS]), np.array([3000.0 * MS]))
