@@ -29,6 +29,9 @@ static const int64_t SHORTEST_SLEEP_NS = 20000;
 /* A read that takes so long was blocked, or the process was stopped in it: nobody looked meanwhile. */
 static const int64_t LONGEST_READ_NS = 10000000;
 
+/* A driver that does not answer must not keep the recorded program from ending. */
+static const time_t LONGEST_JOIN_S = 5;
+
 /* Far below where sums of deadlines overflow. */
 static const int64_t LONGEST_PERIOD_NS = 86400 * INT64_C(1000000000);
 
@@ -368,7 +371,12 @@ int pc_sampler_stop(struct pc_sampler *sampler)
     sampler->stop = true;
     pthread_cond_broadcast(&sampler->wake);
     pthread_mutex_unlock(&sampler->mutex);
-    pthread_join(sampler->thread, NULL);
+    struct timespec until;
+    clock_gettime(CLOCK_REALTIME, &until);
+    until.tv_sec += LONGEST_JOIN_S;
+    int error = pthread_timedjoin_np(sampler->thread, NULL, &until);
+    if (error != 0)
+        return -error;
     sampler->running = false;
     return 0;
 }

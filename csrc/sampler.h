@@ -59,7 +59,11 @@ int pc_sampler_start(struct pc_sampler *sampler);
 /* Whoever starts it, after that. */
 struct pc_place_grant pc_sampler_granted(const struct pc_sampler *sampler);
 
-/* Wakes the thread, lets it look once more (edges PC_EDGE_LAST), and joins it.  0, or -ESRCH if not running. */
+/*
+ * Wakes the thread, lets it look once more (edges PC_EDGE_LAST), and joins it.  0, -ESRCH if not running, -ETIMEDOUT
+ * where a read of the hardware has not come back for 5 s: the thread may use the sampler, and all that it was given,
+ * for ever then, so none of that may be freed.
+ */
 int pc_sampler_stop(struct pc_sampler *sampler);
 
 /* Whoever starts and stops it.  CPU time the thread has used so far; 0 if it never ran. */

@@ -5,6 +5,7 @@ import os
 
 from cpython.bytearray cimport PyByteArray_AS_STRING
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize
+from cpython.ref cimport Py_INCREF
 from libc.stdlib cimport calloc, free
 from libc.string cimport memset, strerror
 
@@ -227,9 +228,7 @@ cdef class Sampler:
         cdef Source source
         cdef size_t i
         memset(&settings, 0, sizeof(settings))
-        self.ring = ring
-        self.sources = [channel[0] for channel in channels]
-        self.channel_count = len(channels)
+        self.ring, self.sources, self.channel_count = ring, [channel[0] for channel in channels], len(channels)
         self.channels = <pc_channel *>calloc(len(channels) or 1, sizeof(pc_channel))
         self.cpus = <int32_t *>calloc(len(cpus) or 1, sizeof(int32_t))
         if self.channels == NULL or self.cpus == NULL:
@@ -246,28 +245,32 @@ cdef class Sampler:
         settings.clock, settings.ring = pc_clock_monotonic(), &ring.ring
         settings.channels, settings.channel_count = self.channels, len(channels)
         settings.period_ns, settings.gap_ns, settings.max_duty_ppm = period_ns, gap_ns, max_duty_ppm
-        settings.place.cpus, settings.place.cpu_count = self.cpus, len(cpus)
-        settings.place.priority = <pc_priority>priority
+        settings.place = pc_place(self.cpus, len(cpus), <pc_priority>priority)
         check(pc_sampler_create(&self.sampler, &settings))
 
     def start(self):
         """Start the thread. Returns the errnos of what it was refused, 0 where it was not: its CPUs, its priority."""
         cdef int code
-        cdef pc_place_grant grant
         with nogil:
             code = pc_sampler_start(self.sampler)
         check(code)
         self.pid = os.getpid()
-        grant = pc_sampler_granted(self.sampler)
+        cdef pc_place_grant grant = pc_sampler_granted(self.sampler)
         return grant.cpus, grant.priority
 
     def stop(self):
-        """Let the thread look once more and join it; nothing in a process forked after start()."""
-        if self.pid is None or self.pid != os.getpid():
-            return
-        self.pid = None
-        with nogil:
-            pc_sampler_stop(self.sampler)
+        """Let the thread look once more and join it; nothing in a process forked after start().
+
+        OSError where a read of the hardware does not come back: thread and sampler stay for ever then.
+        """
+        cdef int code = 0
+        if self.pid == os.getpid():
+            self.pid = None
+            with nogil:
+                code = pc_sampler_stop(self.sampler)
+        if code < 0:
+            Py_INCREF(self)
+        check(code)
 
     @property
     def cpu_ns(self):
@@ -287,11 +290,16 @@ cdef class Sampler:
         ]
 
     def __dealloc__(self):
+        cdef int code = 0
         if self.pid is not None:
             if self.pid != os.getpid():
                 return  # a forked child: the thread, and so the memory it uses, is the parent's alone
             with nogil:
-                pc_sampler_stop(self.sampler)
+                code = pc_sampler_stop(self.sampler)
+        if code < 0:  # the thread hangs in a read, and has all this for ever
+            Py_INCREF(self.ring)
+            Py_INCREF(self.sources)
+            return
         pc_sampler_free(self.sampler)
         free(self.channels)
         free(self.cpus)
@@ -334,11 +342,10 @@ cdef class Reducer:
 
     def stop(self, int64_t end_ns):
         """Join the thread and fold what is there up to `end_ns`; nothing in a process forked after start()."""
-        if self.pid is None or self.pid != os.getpid():
-            return
-        self.pid = None
-        with nogil:
-            pc_reducer_stop(self.reducer, end_ns)
+        if self.pid == os.getpid():
+            self.pid = None
+            with nogil:
+                pc_reducer_stop(self.reducer, end_ns)
 
     def take(self, size_t most=1 << 16):
         """Give finished slices, rows and marks that were not taken, at most so many of each, as bytes of C structs."""

@@ -75,6 +75,7 @@ class Feed:
     priority: str = "normal"
     place: dict[str, Any] = field(default_factory=dict)
     dropped: int = 0
+    hangs: bool = False
     following: _native.Source | None = None
     """Its source, where that must be told which process tree is recorded."""
 
@@ -105,8 +106,19 @@ class Feed:
         new, self.dropped = self.ring.dropped - self.dropped, self.ring.dropped
         return f"{new} edges did not fit {self.name} and are missing" if new else ""
 
+    def stop(self) -> str:
+        """Stop the thread; say what is wrong where it does not end, empty where it does."""
+        try:
+            self.sampler.stop()
+        except OSError:
+            self.hangs = True
+            return f"a read of the hardware does not come back: {self.name} is left behind, without its last readings"
+        return ""
+
     def looks(self) -> list[dict[str, Any]]:
         """After its sampler was stopped: for each channel what was learned about its edges."""
+        if self.hangs:
+            return []
         return [
             {
                 "channel": channel,
@@ -156,9 +168,13 @@ def counter_feeds(
         budget_ppm = 0 if sampling.rate_hz else round(sampling.cpu_budget_percent * 10_000 / len(groups))
         cpus = _near([counter for counter, _ in group])
         feeds.append(_feed(name, rows, sampling.rate_hz, budget_ppm, make_ring, cpus, sampling.priority))
-    graphics = [counter for counter in discovery.counters if counter.source == "nvml"]
+    # Opened one by one first: one that is lost since must not take the others with it.
+    there, more = open_counters([counter for counter in discovery.counters if counter.source == "nvml"])
+    obstacles += more
+    graphics = [counter for counter, _ in there]
     if graphics:
-        others = discovery.beside if beside else ()
+        domains = tuple(f"{counter.domain}-" for counter in graphics)
+        others = [one for one in discovery.beside if beside and one.domain.startswith(domains)]
         try:
             feeds.append(_gpu_feed(graphics, others, identity, sampling, make_ring))
         except OSError as error:

@@ -227,8 +227,7 @@ class Recorder:
             home.remove(self._home)
 
     def _stop_threads(self, end_ns: int) -> None:
-        for feed in self._feeds:
-            feed.sampler.stop()
+        self._notes += filter(None, [feed.stop() for feed in self._feeds])
         if self._regions is not None:
             self._regions.stop(end_ns)
         self._wake.set()
@@ -259,6 +258,8 @@ class Recorder:
             discovery, self._channels, self._sampling, self._make_ring, beside=True
         )
         self._notes += [obstacle.what for obstacle in obstacles]
+        fed = {channel for feed in self._feeds for channel in feed.channels}
+        self._channels = [c for c in self._channels if c.id in fed or c.source in ("model", "proc")]
         if discovery.cpu_time:
             self._open_cpu_time(discovery.roots)
         else:

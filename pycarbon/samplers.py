@@ -68,7 +68,7 @@ class Samplers:
     def stop(self) -> None:
         """Stop them and wait for their threads."""
         while self._started:
-            self._started.pop().sampler.stop()
+            self.notes += filter(None, [self._started.pop().stop()])
 
     @property
     def cpu_s(self) -> float:
