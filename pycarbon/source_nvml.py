@@ -236,7 +236,9 @@ def _found(names: _Names, library: str, roots: Roots) -> Found:
     shown = {one.index for one in seen}
     for index in range(len(physical)):
         if index not in shown:
-            what = f"gpu-{index} is not visible to this program (CUDA_VISIBLE_DEVICES={roots.visible_gpus}): left out"
+            what = (
+                f"gpu-{index} is not visible to this program (CUDA_VISIBLE_DEVICES={roots.visible_gpus!r}): left out"
+            )
             obstacles.append(Obstacle("nvml", what, domains=(f"gpu-{index}",), minor=True))
     return Found(tuple(counters), tuple(beside), tuple(gpus), tuple(obstacles))
 

@@ -12,8 +12,11 @@ from powercap_emulator import can_unshare
 
 @pytest.fixture(autouse=True)
 def surroundings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each test and all it starts stand in `tmp_path`, with a run store and a temporary folder under it."""
-    for name in [name for name in os.environ if name.startswith("PYCARBON_")]:
+    """Each test and all it starts stand in `tmp_path`, with a run store and a temporary folder under it.
+
+    What a test starts is no part of the pytest-xdist that may run the test itself.
+    """
+    for name in [name for name in os.environ if name.startswith(("PYCARBON_", "PYTEST_XDIST_"))]:
         monkeypatch.delenv(name)
     temporary = tmp_path / "tmp"
     temporary.mkdir()

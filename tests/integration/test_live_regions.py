@@ -114,7 +114,10 @@ def test_recordings_within_each_other_both_have_the_regions(emulator: PowercapEm
 
 
 @pytest.mark.parametrize("method", ["fork", "forkserver", "spawn"])
-def test_a_pool_of_eight(method: str, emulator: PowercapEmulator, tmp_path: Path) -> None:
+def test_a_pool_of_eight(
+    method: str, emulator: PowercapEmulator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TMPDIR", "/tmp")  # addresses of sockets have room for a hundred letters
     text = (
         f"{BEGIN}"
         "def work(n):\n"
