@@ -36,9 +36,6 @@ cdef class Ring:
     cdef pc_ring ring
     cdef readonly object path
 
-    def __cinit__(self):
-        memset(&self.ring, 0, sizeof(self.ring))
-
     def __dealloc__(self):
         pc_ring_close(&self.ring)
 
@@ -218,9 +215,8 @@ cdef class Sampler:
     cdef pc_channel *channels
     cdef size_t channel_count
     cdef int32_t *cpus
-    cdef list sources
+    cdef object sources, pid
     cdef readonly Ring ring
-    cdef object pid
 
     def __cinit__(self, Ring ring not None, channels, *, int64_t period_ns, int64_t gap_ns, int64_t max_duty_ppm=0,
                   cpus=(), int priority=0):
@@ -259,10 +255,7 @@ cdef class Sampler:
         return grant.cpus, grant.priority
 
     def stop(self):
-        """Let the thread look once more and join it; nothing in a process forked after start().
-
-        OSError where a read of the hardware does not come back: thread and sampler stay for ever then.
-        """
+        """Let the thread look once more and join it, not in a forked child; OSError where it hangs, and so stays."""
         cdef int code = 0
         if self.pid == os.getpid():
             self.pid = None
@@ -297,8 +290,7 @@ cdef class Sampler:
             with nogil:
                 code = pc_sampler_stop(self.sampler)
         if code < 0:  # the thread hangs in a read, and has all this for ever
-            Py_INCREF(self.ring)
-            Py_INCREF(self.sources)
+            Py_INCREF((self.ring, self.sources))
             return
         pc_sampler_free(self.sampler)
         free(self.channels)
