@@ -16,6 +16,7 @@ from processes import pycarbon_run, run
 from pycarbon import Run, load
 from pycarbon.source_nvml import PIDS_OF_THE_MACHINE
 
+PATIENCE = 3
 NO_COUNTER = {"energy_counter": False, "field_instant": False, "field_average": False, "samples": None}
 SLICES = (
     Slice("MIG-00000000-0000-4000-8000-000000000001", 1, gpu_slices=3),
@@ -63,8 +64,13 @@ def test_each_gpu_has_a_counter_of_its_own_and_a_period_as_measured(root):
     swings = Square(300, 60, period_s=0.25)
     gpus = Gpu(120.0), Gpu(swings, energy_refresh=Refresh(100), name="NVIDIA Other", values={"temperature_c": 61})
     nvml = emulated(root, *gpus)
-    # WHEN two seconds are recorded
-    found = recorded(root, "sleep", "2")
+    # WHEN two seconds are recorded; again where the machine was too busy to follow a counter
+    for _ in range(PATIENCE):
+        found = recorded(root, "sleep", "2")
+        periods = {looks["channel"]: looks["period_ns"] for looks in found.data.footer["looks"]}
+        numbers = [found.data.channel(f"gpu-{index}").id for index in (0, 1)]
+        if all(periods[number] > 0 for number in numbers):
+            break
     # THEN the truth is in the intervals, closely
     for index in (0, 1):
         check_truth(found, nvml, index)
@@ -73,8 +79,6 @@ def test_each_gpu_has_a_counter_of_its_own_and_a_period_as_measured(root):
     assert steady.energy_j == pytest.approx(nvml.true_energy_j(0, found.data.start_ns, found.data.end_ns), rel=0.03)
     # AND the file says which GPUs these are, and how often each was refreshed
     assert [gpu.name for gpu in found.gpus] == ["NVIDIA Emulated A100", "NVIDIA Other"]
-    periods = {looks["channel"]: looks["period_ns"] for looks in found.data.footer["looks"]}
-    numbers = [found.data.channel(f"gpu-{index}").id for index in (0, 1)]
     assert periods[numbers[0]] == pytest.approx(20e6, rel=0.02)
     assert periods[numbers[1]] == pytest.approx(100e6, rel=0.02)
     # AND what was read beside

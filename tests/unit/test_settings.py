@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 import subprocess
 import sys
 from pathlib import Path
@@ -220,8 +221,8 @@ def test_files_that_may_not_be_read(tmp_path_factory):
     # GIVEN a pyproject.toml nobody may read, and a config in a folder nobody may enter
     folder = tmp_path_factory.mktemp("settings")
     place = Place(folder)
-    for parent in (folder, *folder.parents[:3]):
-        parent.chmod(0o755)
+    for parent in (folder, *folder.parents[:3]):  # of which one may be /tmp
+        parent.chmod(stat.S_IMODE(parent.stat().st_mode) | 0o055)
     place.pyproject.write_text('[tool.pycarbon]\nzone = "FRA"\n')
     place.pyproject.chmod(0)
     place.config.write_text('zone = "DEU"\n')
