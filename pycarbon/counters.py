@@ -186,7 +186,7 @@ class Counter:
 
 @dataclass(frozen=True, slots=True)
 class Beside:
-    """Something that is read beside the energy, `every_s` seconds: of no total, and in a unit of its own."""
+    """Something that is read beside the energy, every `every_s` seconds: in no total, and in a unit of its own."""
 
     domain: str
     address: Address
