@@ -7,8 +7,9 @@ from xdist.workermanage import WorkerController
 
 FIRST = ("tests/csrc/test_sanitizers.py",)
 """Takes longest, and so is not to begin when the other workers are nearly done."""
-ALONE = ("tests/emulator/", "tests/hardware/", "tests/integration/", "tests/unit/test_services_client.py")
+LIVE = ("tests/emulator/", "tests/hardware/", "tests/integration/")
 """What is here measures a machine that is live, and would measure the other workers too."""
+ALONE = (*LIVE, "tests/unit/test_services_client.py")
 
 
 def turn(scope: str) -> int:
