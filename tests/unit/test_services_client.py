@@ -224,7 +224,8 @@ def test_all_questions_together_have_an_end(httpserver, time):
     for asked in (3, 4):
         with pytest.raises(IntensityError, match="no time is left of 50 s"):
             client.json("/what")
-        assert len(httpserver.log) == asked
+        # an earlier test's request that nobody waited for may end up in the log, too
+        assert sum(request.path == "/what" for request, _ in httpserver.log) == asked
     assert time.slept_s == [20, 20]
 
 
