@@ -27,15 +27,29 @@ class Described:
         """A name that no other run has."""
         return str(self._meta("id", ""))
 
+    def _now(self, name: str, default: Any = None) -> Any:
+        """Give what the footer says, which may have been changed since; else what was said when the run began."""
+        return self.data.footer.get("run", {}).get(name, self._meta(name, default))
+
+    @property
+    def organisation(self) -> str:
+        """The organisation whose project it belongs to; empty in files older than the word."""
+        return str(self._now("organisation", ""))
+
     @property
     def project(self) -> str:
         """The project the run belongs to."""
-        return str(self._meta("project", ""))
+        return str(self._now("project", ""))
+
+    @property
+    def experiment(self) -> str:
+        """The experiment of that project; empty where it belongs to none."""
+        return str(self._now("experiment", "") or "")
 
     @property
     def name(self) -> str:
         """What the run was called."""
-        return str(self._meta("name", ""))
+        return str(self._now("name", ""))
 
     @property
     def command(self) -> list[str]:
@@ -69,7 +83,7 @@ class Described:
     @property
     def tags(self) -> dict[str, str]:
         """What the user attached."""
-        return {name: str(value) for name, value in self._meta("tags", {}).items()}
+        return {name: str(value) for name, value in self._now("tags", {}).items()}
 
     @property
     def duration_s(self) -> float:

@@ -176,7 +176,9 @@ _INTENSITY: Check = lambda value: (  # noqa: E731
 META_MEMBERS: dict[str, Check] = {
     "start_ns": _TIME,
     "id": _PLAIN,
+    "organisation": _PLAIN,
     "project": _PLAIN,
+    "experiment": _PLAIN,
     "name": _PLAIN,
     "command": _each(_PLAIN),
     "started_at": _PLAIN,
@@ -225,7 +227,10 @@ FOOTER_MEMBERS: dict[str, Check] = {
     "notes": _TEXTS,
     "regions": _map_of(_whole(-(1 << 63), (1 << 64) - 1)),
     "complete": _is(bool),
-    "run": _map_of(lambda value: _PLAIN(value) or _map_of(_PLAIN)(value)),
+    "run": _all(
+        _map_of(lambda value: _PLAIN(value) or _map_of(_PLAIN)(value)),
+        lambda run: type(run.get("tags", {})) is dict,
+    ),
     "intensity": _INTENSITY,
     "intensity_alternatives": _each(_INTENSITY),
     "totals": _is_totals,

@@ -17,7 +17,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, TypeVar
 
-from pycarbon import portable, settings, siting, store
+from pycarbon import portable, settings, siting
 from pycarbon._version import __version__
 from pycarbon.analysis import Run
 from pycarbon.errors import PyCarbonError
@@ -27,6 +27,7 @@ from pycarbon.rating import Rating
 from pycarbon.recorder import Recorder
 from pycarbon.run import RunData
 from pycarbon.sources import Roots, discover
+from pycarbon.store.paths import new_path
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -85,12 +86,16 @@ def plan(request: Request, inside: str | None) -> tuple[Recorder, list[str]]:
     complaints += lines
     started = datetime.now().astimezone()
     run_id = os.urandom(8).hex()
-    target = request.path or store.new_path(chosen.data_dir, chosen.project, str(request.name), started, run_id)
+    target = request.path or new_path(
+        chosen.data_dir, chosen.organisation, chosen.project, str(request.name), started, run_id
+    )
     with contextlib.suppress(OSError):  # the working directory may be gone
         target = target.absolute()
     meta = {
         "id": run_id,
+        "organisation": chosen.organisation,
         "project": chosen.project,
+        **({} if chosen.experiment is None else {"experiment": chosen.experiment}),
         "name": str(request.name),
         "command": request.command,
         "started_at": started.isoformat(timespec="milliseconds"),

@@ -208,9 +208,12 @@ class RunData:
         return RunData(self.meta, self.channels, {channel.id: self.edges_of(channel)}, self.footer, self.complete)
 
 
+LISTED = ("id", "organisation", "project", "experiment", "name", "started_at", "tags")
+
+
 def listed(meta: Mapping[str, Any]) -> dict[str, Any]:
     """Give what a list of runs shows of one beside its totals: footers repeat it, so that they alone need be read."""
-    return {name: meta[name] for name in ("id", "project", "name", "started_at", "tags") if name in meta}
+    return {name: meta[name] for name in LISTED if name in meta}
 
 
 def group_by_channel(edges: NDArray[np.void]) -> dict[int, NDArray[np.void]]:

@@ -16,11 +16,15 @@ PRIORITIES = ("normal", "nice", "realtime")
 SCOPES = ("lifecycle", "direct")
 LOCATE = ("off", "firmware", "cloud", "address")
 DATA_CENTRE = "data-centre"
+DEFAULT = "default"
+"""The organisation and the project of whoever named none."""
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
     """How to record. `layers` says for each name which layer set it ("default" where none did).
+
+    A run belongs to an experiment, if to any, that of a project, that of an organisation.
 
     Without `rate_hz` counters are read at their edges, as closely as `cpu_budget_percent` of one core allows (0: no
     bound); `priority` is how the sampler competes for its CPU. The first `keep_marks` marks of regions are kept.
@@ -34,7 +38,9 @@ class Settings:
     evaporates `wue_l_per_kwh` litres for a kWh of its computers. None: nobody said.
     """
 
+    organisation: str
     project: str
+    experiment: str | None
     zone: str | None
     rate_hz: float | None
     cpu_budget_percent: float
@@ -133,7 +139,9 @@ def _path(value: Any) -> Path:
 
 
 _CONVERT: dict[str, Callable[[Any], Any]] = {
+    "organisation": _text,
     "project": _text,
+    "experiment": _text,
     "zone": _text,
     "rate_hz": _number(MIN_RATE_HZ, MAX_RATE_HZ),
     "cpu_budget_percent": _number(0.0, 100.0),
@@ -201,7 +209,9 @@ def resolve(
         *_from_files(environ, folder or _here(), complaints),
     ]
     values: dict[str, Any] = {
-        "project": "default",
+        "organisation": DEFAULT,
+        "project": DEFAULT,
+        "experiment": None,
         "zone": None,
         "rate_hz": None,
         "cpu_budget_percent": 3.0,

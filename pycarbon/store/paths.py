@@ -17,7 +17,15 @@ def file_name_part(text: str) -> str:
     return part.encode()[:120].decode(errors="ignore") or "run"
 
 
-def new_path(data_dir: Path, project: str, name: str, started: datetime, run_id: str) -> Path:
-    """Give the run store's path for a run that starts now: one folder for each project, names in time order."""
+def new_path(data_dir: Path, organisation: str, project: str, name: str, started: datetime, run_id: str) -> Path:
+    """Give the run store's path for a run: a folder for each project in one of its organisation, names in time order.
+
+    Folders are for people to look into; what a run belongs to stands in its file.
+    """
     moment = started.strftime("%Y%m%d-%H%M%S")
-    return data_dir / file_name_part(project) / f"{moment}-{file_name_part(name)}-{run_id[:6]}{SUFFIX}"
+    return (
+        data_dir
+        / file_name_part(organisation)
+        / file_name_part(project)
+        / f"{moment}-{file_name_part(name)}-{run_id[:6]}{SUFFIX}"
+    )

@@ -8,14 +8,14 @@ from pathlib import Path
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from pycarbon.store import file_name_part, new_path
+from pycarbon.store.paths import file_name_part, new_path
 
 STARTED = datetime(2026, 1, 2, 3, 4, 5, tzinfo=timezone.utc)
 
 
 def test_a_path_says_project_time_and_name():
-    path = new_path(Path("/runs"), "my project", "train/it", STARTED, "0123456789abcdef")
-    assert path == Path("/runs/my-project/20260102-030405-train-it-012345.pcr")
+    path = new_path(Path("/runs"), "my org", "my project", "train/it", STARTED, "0123456789abcdef")
+    assert path == Path("/runs/my-org/my-project/20260102-030405-train-it-012345.pcr")
 
 
 @settings(deadline=None)
@@ -25,6 +25,6 @@ def test_a_path_says_project_time_and_name():
 def test_any_text_becomes_a_part_of_a_name(text):
     part = file_name_part(text)
     assert part not in ("", ".", "..") and not set(part) & set("/\\\0\n ")
-    path = new_path(Path("/runs"), text, text, STARTED, "0" * 16)
-    assert path.parents[1] == Path("/runs")
+    path = new_path(Path("/runs"), text, text, text, STARTED, "0" * 16)
+    assert path.parents[2] == Path("/runs")
     assert len(path.name.encode()) + len(".live-01234567") <= 255

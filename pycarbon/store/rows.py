@@ -1,0 +1,82 @@
+"""Rows of the index: how a run comes into it, and how it goes; within a transaction of the caller's."""
+
+from __future__ import annotations
+
+import sqlite3
+from dataclasses import dataclass
+from typing import Any
+
+from pycarbon.store.schema import OF_FILE, OF_RUN
+from pycarbon.store.summary import RunSummary
+
+_INSERT = (
+    f"INSERT INTO runs ({', '.join((*OF_RUN, 'month', 'beside', *OF_FILE))})"
+    f" VALUES ({', '.join('?' * (len(OF_RUN) + 2 + len(OF_FILE)))})"
+)
+_BESIDE = "boot = ? AND boot <> '' AND ended_s > ? AND started_s < ?"
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a file is and which state of it was read: a path within a source ("" is the store itself)."""
+
+    source: str
+    path: str
+    size_bytes: int
+    mtime_ns: int
+
+
+def put(connection: sqlite3.Connection, summary: RunSummary, place: Place) -> str | None:
+    """Add a run, or change what is known of it; None, or the path of another file that holds the same run.
+
+    Of two files with one run the first one found counts; the other is noted as refused.
+    """
+    remove(connection, place.source, place.path)
+    other = connection.execute("SELECT source, path FROM runs WHERE id = ?", [clean(summary.id)]).fetchone()
+    if other is not None:
+        where = "/".join(filter(None, other))
+        refuse(connection, place, f"it is the same run as {where}", clean(summary.id))
+        return str(where)
+    span = (clean(summary.boot), summary.started_s, summary.ended_s)
+    beside = connection.execute(f"UPDATE runs SET beside = beside + 1 WHERE {_BESIDE}", span).rowcount
+    values = [clean(getattr(summary, name)) for name in OF_RUN]
+    connection.execute(
+        _INSERT, [*values, summary.month, beside, place.source, place.path, place.size_bytes, place.mtime_ns]
+    )
+    connection.executemany(
+        "INSERT OR REPLACE INTO tags VALUES (?, ?, ?)",
+        [(clean(key), clean(value), clean(summary.id)) for key, value in summary.tags.items()],
+    )
+    return None
+
+
+def refuse(connection: sqlite3.Connection, place: Place, why: str, id: str | None = None) -> None:
+    """Note that a file holds no run that can be used, so that it is not read again until it changes."""
+    remove(connection, place.source, place.path)
+    connection.execute(
+        "INSERT INTO refused VALUES (?, ?, ?, ?, ?, ?)",
+        [place.source, place.path, place.size_bytes, place.mtime_ns, clean(why), id],
+    )
+
+
+def remove(connection: sqlite3.Connection, source: str, path: str) -> None:
+    """Forget a file; another one that holds the same run is then read at the next look."""
+    connection.execute("DELETE FROM refused WHERE source = ? AND path = ?", [source, path])
+    gone = connection.execute(
+        "SELECT id, boot, started_s, ended_s FROM runs WHERE source = ? AND path = ?", [source, path]
+    ).fetchone()
+    if gone is None:
+        return
+    id, *span = gone
+    connection.execute("DELETE FROM runs WHERE id = ?", [id])
+    connection.execute(f"UPDATE runs SET beside = beside - 1 WHERE {_BESIDE}", span)
+    twins = connection.execute("SELECT source, path FROM refused WHERE id = ?", [id]).fetchall()
+    connection.execute("DELETE FROM refused WHERE id = ?", [id])
+    for twin_source, twin_path in twins:
+        folder = twin_path.rpartition("/")[0]
+        connection.execute("DELETE FROM folders WHERE source = ? AND path = ?", [twin_source, folder])
+
+
+def clean(value: Any) -> Any:
+    """Give a text as UTF-8 can hold it: what a file says may be half a letter."""
+    return value.encode(errors="replace").decode() if isinstance(value, str) else value

@@ -1,0 +1,165 @@
+"""Bringing the index up to what the files say: only changed folders are looked into, only changed files are read.
+
+A file is known by its size and its time of change, a folder by its time of change: a run that is added, replaced by
+rename or removed changes its folder.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from pycarbon.analysis import load
+from pycarbon.errors import PyCarbonError
+from pycarbon.home import LIVE_SUFFIX
+from pycarbon.runfile import SUFFIX
+from pycarbon.store import rows
+from pycarbon.store.database import Database
+from pycarbon.store.rows import Place
+from pycarbon.store.summary import RunSummary, summary
+
+PER_TRANSACTION = 200
+_SETTLED_NS = 3_000_000_000
+"""A folder that changed so recently may change again within one tick of its clock: it is looked into again."""
+
+
+@dataclass(slots=True)
+class Refreshed:
+    """What a look at the files found. `refused` has for each file without a usable run the reason, in one line."""
+
+    added: int = 0
+    gone: int = 0
+    refused: list[tuple[str, str]] = field(default_factory=list)
+
+
+def read(path: Path) -> RunSummary:
+    """Read what the index keeps of a file; PyCarbonError, in one line, where it holds no run that can be used."""
+    run = load(path)
+    if not run.id:
+        raise PyCarbonError("it says of itself no id, so it could be counted twice")
+    return summary(run)
+
+
+def refresh(
+    database: Database, folder: Path, *, everything: bool = False, progress: Callable[[int], None] | None = None
+) -> Refreshed:
+    """Compare the files under a folder with the index, and bring that up to date.
+
+    With `everything` folders that seem unchanged are looked into, too. `progress` is told how many files were read.
+    """
+    found = Refreshed()
+    connection = database.connection
+    known_folders = dict(connection.execute("SELECT path, mtime_ns FROM folders WHERE source = ''").fetchall())
+    seen: set[str] = set()
+    waiting: list[tuple[Place, Path]] = []
+    visited: list[tuple[str, int]] = []
+    for relative, here, mtime_ns in _folders(folder):
+        seen.add(relative)
+        if not everything and known_folders.get(relative) == mtime_ns:
+            continue
+        known = _known(database, relative)
+        for place, path in _files(here, relative):
+            if known.pop(place.path, None) != (place.size_bytes, place.mtime_ns):
+                waiting.append((place, path))
+        _forget(database, list(known), found)
+        visited.append((relative, mtime_ns))
+    for start in range(0, len(waiting), PER_TRANSACTION):
+        _take_in(database, waiting[start : start + PER_TRANSACTION], found)
+        if progress is not None:
+            progress(min(start + PER_TRANSACTION, len(waiting)))
+    for relative in known_folders.keys() - seen:
+        _forget(database, list(_known(database, relative)), found)
+    _note(database, visited, known_folders.keys() - seen)
+    return found
+
+
+def _folders(top: Path) -> Iterator[tuple[str, Path, int]]:
+    """Give the folders that may hold runs: their paths from the top, and when they changed."""
+    waiting = [("", top)]
+    while waiting:
+        relative, here = waiting.pop()
+        try:
+            mtime_ns = here.stat().st_mtime_ns
+            inner = sorted(
+                entry.name
+                for entry in os.scandir(here)
+                if entry.is_dir(follow_symlinks=False) and LIVE_SUFFIX not in entry.name and entry.name[:1] != "."
+            )
+        except OSError:  # nobody may look into it, or it has just gone
+            continue
+        yield relative, here, mtime_ns
+        waiting += [(f"{relative}/{name}" if relative else name, here / name) for name in reversed(inner)]
+
+
+def _files(folder: Path, relative: str) -> Iterator[tuple[Place, Path]]:
+    try:
+        entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
+    except OSError:
+        return
+    for entry in entries:
+        if not entry.name.endswith(SUFFIX):
+            continue
+        try:
+            if entry.is_file():
+                found = entry.stat()
+                name = f"{relative}/{entry.name}" if relative else entry.name
+                yield Place("", rows.clean(name), found.st_size, found.st_mtime_ns), folder / entry.name
+        except OSError:
+            continue
+
+
+def _known(database: Database, relative: str) -> dict[str, tuple[int, int]]:
+    """Give the files that the index has in a folder, not below it."""
+    first, after = (f"{relative}/", f"{relative}0") if relative else ("", "\U0010ffff")
+    known = {}
+    for table in ("runs", "refused"):
+        for path, *state in database.connection.execute(
+            f"SELECT path, size_bytes, mtime_ns FROM {table} WHERE source = '' AND path >= ? AND path < ?",
+            [first, after],
+        ):
+            if "/" not in path[len(first) :]:
+                known[path] = tuple(state)
+    return known
+
+
+def _take_in(database: Database, files: list[tuple[Place, Path]], found: Refreshed) -> None:
+    """Read some files, then change the index in one transaction: nobody waits while we read."""
+    told: list[tuple[Place, RunSummary | str]] = []
+    for place, path in files:
+        try:
+            told.append((place, read(path)))
+        except PyCarbonError as error:
+            told.append((place, str(error)))
+    with database.transaction() as connection:
+        for place, what in told:
+            if isinstance(what, str):
+                rows.refuse(connection, place, what)
+                found.refused.append((place.path, what))
+                continue
+            other = rows.put(connection, what, place)
+            if other is None:
+                found.added += 1
+            else:
+                found.refused.append((place.path, f"it is the same run as {other}"))
+
+
+def _forget(database: Database, paths: list[str], found: Refreshed) -> None:
+    if not paths:
+        return
+    with database.transaction() as connection:
+        for path in paths:
+            rows.remove(connection, "", path)
+    found.gone += len(paths)
+
+
+def _note(database: Database, visited: list[tuple[str, int]], gone: set[str]) -> None:
+    import time
+
+    settled = [(path, ns) for path, ns in visited if time.time_ns() - ns > _SETTLED_NS]
+    if not settled and not gone:
+        return
+    with database.transaction() as connection:
+        connection.executemany("INSERT OR REPLACE INTO folders VALUES ('', ?, ?)", settled)
+        connection.executemany("DELETE FROM folders WHERE source = '' AND path = ?", [(path,) for path in gone])
