@@ -9,6 +9,7 @@ from functools import lru_cache
 from importlib.resources import files
 from typing import TYPE_CHECKING
 
+from pycarbon._version import __version__
 from pycarbon.errors import PyCarbonError
 from pycarbon.reports import figures
 
@@ -40,6 +41,7 @@ def environment() -> Environment:
         duration=figures.duration,
         percent=figures.percent,
     )
+    made.globals["version"] = __version__
     return made
 
 
