@@ -1,4 +1,4 @@
-"""The dashboard as a browser's requests reach it, without a socket: `with opened(folder) as client: client.get("/")`."""
+"""The dashboard as requests reach it, without a socket: `with opened(folder) as client: client.get("/")`."""
 
 from __future__ import annotations
 
