@@ -6,31 +6,40 @@ its next look, since the files say everything. One Store may be used from many t
 
 from __future__ import annotations
 
+import sqlite3
+import threading
 from collections.abc import Callable
 from pathlib import Path
+from typing import Concatenate, ParamSpec, TypeVar
 
 from pycarbon.errors import PyCarbonError
 from pycarbon.store import queries, rows, scan
-from pycarbon.store.database import Database, telling
+from pycarbon.store.database import PATIENCE_S, Damaged, Database
 from pycarbon.store.filters import Filter
 from pycarbon.store.queries import Dimension, Listed, Order
 from pycarbon.store.rollup import Group, RollUp
-from pycarbon.store.rows import Place
 from pycarbon.store.scan import Refreshed
 from pycarbon.store.summary import RunSummary
 
 ALL = Filter()
 
 
+Given = ParamSpec("Given")
+Answer = TypeVar("Answer")
+
+
 class Store:
     """A folder of run files with its index, which is made when it is first needed."""
 
-    def __init__(self, folder: Path) -> None:
-        """Open the store in a folder; PyCarbonError where its index cannot be used."""
+    def __init__(self, folder: Path, patience_s: float = PATIENCE_S) -> None:
+        """Open the store in a folder; PyCarbonError where its index cannot be used.
+
+        For so long others that write are waited for. An index that was never filled reads all files first.
+        """
         self.folder = folder
-        self._database = Database(folder)
-        if self._database.is_new:
-            self.refresh()
+        self._refreshing = threading.Lock()
+        self._database = Database(folder, patience_s)
+        self._asked(lambda connection: None)
 
     @property
     def read_only(self) -> bool:
@@ -46,11 +55,9 @@ class Store:
 
         PyCarbonError where it is damaged, is the same run as another file, or lies elsewhere.
         """
+        place = scan.place_of(self.folder, path)
         found = scan.read(path)
-        status = path.stat()
-        place = Place("", self._relative(path), status.st_size, status.st_mtime_ns)
-        with self._database.transaction() as connection:
-            other = rows.put(connection, found, place)
+        other = self._changed(rows.put, found, place)
         if other is not None:
             raise PyCarbonError(f"{path} is the same run as {other} in the store; remove one of them")
         return found
@@ -63,14 +70,16 @@ class Store:
             self.path_of(listed).unlink(missing_ok=True)
         except OSError as error:
             raise PyCarbonError(f"{listed.path} cannot be deleted: {error.strerror}") from None
-        with self._database.transaction() as connection:
-            rows.remove(connection, "", listed.path)
+        self._changed(rows.remove, "", listed.path)
 
     def refresh(self, *, everything: bool = False, progress: Callable[[int], None] | None = None) -> Refreshed:
         """Bring the index up to what the files say; where it cannot be written it stays as it is."""
         if self.read_only and not self._database.in_memory:
             return Refreshed()
-        return scan.refresh(self._database, self.folder, everything=everything, progress=progress)
+        with self._refreshing:
+            return self._mended(
+                lambda: scan.refresh(self._database, self.folder, everything=everything, progress=progress)
+            )
 
     def path_of(self, listed: Listed) -> Path:
         """Say where the file of a run of the store itself lies; PyCarbonError where it is of another source."""
@@ -88,36 +97,67 @@ class Store:
         offset: int = 0,
     ) -> list[Listed]:
         """Give runs that fit, in order; those of which the order knows nothing come last."""
-        with telling(self.folder):
-            return queries.runs(self._database.connection, chosen, order, descending, limit, offset)
+        return self._asked(queries.runs, chosen, order, descending, limit, offset)
 
     def run(self, name: str) -> Listed:
         """Give the run with an id, or the only one whose id begins so; PyCarbonError where none is, or several."""
-        with telling(self.folder):
-            return queries.run(self._database.connection, name)
+        return self._asked(queries.run, name)
 
     def totals(self, chosen: Filter = ALL) -> RollUp:
         """Add up all runs that fit."""
-        with telling(self.folder):
-            return queries.totals(self._database.connection, chosen)
+        return self._asked(queries.totals, chosen)
 
     def by(self, dimension: Dimension, chosen: Filter = ALL) -> list[Group]:
         """Add up the runs that fit, by something: in order of time, of anything else largest emissions first."""
-        with telling(self.folder):
-            return queries.by(self._database.connection, chosen, dimension)
+        return self._asked(queries.by, chosen, dimension)
 
     def tags(self, chosen: Filter = ALL, limit: int = 200) -> list[tuple[str, str, int]]:
         """Give tags (key, value and how many runs have it), the commonest first."""
-        with telling(self.folder):
-            return queries.tags(self._database.connection, chosen, limit)
+        return self._asked(queries.tags, chosen, limit)
 
     def refused(self) -> list[tuple[str, str]]:
         """Give the files that hold no run that can be used, each with the reason."""
-        with telling(self.folder):
-            return queries.refused(self._database.connection)
+        return self._asked(queries.refused)
 
-    def _relative(self, path: Path) -> str:
+    def _asked(
+        self,
+        question: Callable[Concatenate[sqlite3.Connection, Given], Answer],
+        *given: Given.args,
+        **named: Given.kwargs,
+    ) -> Answer:
+        """Ask the index; one that has just been made anew, whoever deleted it, is filled first."""
+        return self._mended(lambda: self._filled(question, *given, **named))
+
+    def _filled(
+        self,
+        question: Callable[Concatenate[sqlite3.Connection, Given], Answer],
+        *given: Given.args,
+        **named: Given.kwargs,
+    ) -> Answer:
+        with self._database.reading() as connection:
+            if self._database.is_whole(connection):
+                return question(connection, *given, **named)
+        with self._refreshing:
+            scan.refresh(self._database, self.folder)
+        with self._database.reading() as connection:
+            return question(connection, *given, **named)
+
+    def _changed(
+        self,
+        change: Callable[Concatenate[sqlite3.Connection, Given], Answer],
+        *given: Given.args,
+        **named: Given.kwargs,
+    ) -> Answer:
+        def changed() -> Answer:
+            with self._database.transaction() as connection:
+                return change(connection, *given, **named)
+
+        return self._mended(changed)
+
+    def _mended(self, work: Callable[[], Answer]) -> Answer:
+        """Do something with the index; where that is damaged it is made anew, and the work done again."""
         try:
-            return str(rows.clean(path.absolute().relative_to(self.folder.absolute()).as_posix()))
-        except ValueError:
-            raise PyCarbonError(f"{path} does not lie in the store {self.folder}") from None
+            return work()
+        except Damaged as damaged:
+            self._database.set_aside(damaged)
+        return work()

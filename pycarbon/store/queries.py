@@ -15,6 +15,7 @@ from typing import Any, Literal, get_args
 from pycarbon.errors import PyCarbonError
 from pycarbon.store.filters import Filter, sorted_tags
 from pycarbon.store.rollup import Group, RollUp
+from pycarbon.store.rows import clean
 from pycarbon.store.schema import ADDED, OF_FILE, OF_RUN, added
 from pycarbon.store.summary import RunSummary, month_of
 
@@ -62,9 +63,10 @@ def runs(
 
 def run(connection: sqlite3.Connection, name: str) -> Listed:
     """Give the run with an id, or the only one whose id begins so; PyCarbonError where there is none, or several."""
-    if len(name) < SHORTEST_ID:
-        raise PyCarbonError(f"{name!r} is too short for a run's id: write {SHORTEST_ID} letters of it or more")
+    name = clean(name)
     found = connection.execute(f"SELECT {_COLUMNS} FROM runs WHERE id = ?", [name]).fetchall()
+    if not found and len(name) < SHORTEST_ID:
+        raise PyCarbonError(f"{name!r} is too short for a run's id: write {SHORTEST_ID} letters of it or more")
     if not found:
         # a range, since LIKE would read what a name may hold as a pattern
         found = connection.execute(
@@ -197,13 +199,13 @@ def _of_runs(chosen: Filter) -> tuple[str, list[Any]]:
         values.append(chosen.until_s)
     for key, value in sorted_tags(chosen.tags):
         where.append(f"id IN (SELECT id FROM tags WHERE key = ?{'' if value is None else ' AND value = ?'})")
-        values += [key] if value is None else [key, value]
+        values += map(clean, [key] if value is None else [key, value])
     return " AND ".join(where) or "1", values
 
 
 def _same(chosen: Filter) -> tuple[list[str], list[Any]]:
     asked = [(name, getattr(chosen, name)) for name in _SAME]
-    asked = [(name, value) for name, value in asked if value is not None]
+    asked = [(name, clean(value)) for name, value in asked if value is not None]
     return [f"{name} = ?" for name, _ in asked], [value for _, value in asked]
 
 

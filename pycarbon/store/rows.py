@@ -9,10 +9,11 @@ from typing import Any
 from pycarbon.store.schema import OF_FILE, OF_RUN
 from pycarbon.store.summary import RunSummary
 
-_INSERT = (
+INSERT = (
     f"INSERT INTO runs ({', '.join((*OF_RUN, 'month', 'beside', *OF_FILE))})"
     f" VALUES ({', '.join('?' * (len(OF_RUN) + 2 + len(OF_FILE)))})"
 )
+INSERT_TAG = "INSERT OR REPLACE INTO tags VALUES (?, ?, ?)"
 _BESIDE = "boot = ? AND boot <> '' AND ended_s > ? AND started_s < ?"
 
 
@@ -39,15 +40,21 @@ def put(connection: sqlite3.Connection, summary: RunSummary, place: Place) -> st
         return str(where)
     span = (clean(summary.boot), summary.started_s, summary.ended_s)
     beside = connection.execute(f"UPDATE runs SET beside = beside + 1 WHERE {_BESIDE}", span).rowcount
-    values = [clean(getattr(summary, name)) for name in OF_RUN]
-    connection.execute(
-        _INSERT, [*values, summary.month, beside, place.source, place.path, place.size_bytes, place.mtime_ns]
-    )
-    connection.executemany(
-        "INSERT OR REPLACE INTO tags VALUES (?, ?, ?)",
-        [(clean(key), clean(value), clean(summary.id)) for key, value in summary.tags.items()],
-    )
+    connection.execute(INSERT, values_of(summary, place, beside))
+    connection.executemany(INSERT_TAG, tags_of(summary))
+    _keep_folder(connection, place)
     return None
+
+
+def values_of(summary: RunSummary, place: Place, beside: int) -> list[Any]:
+    """Give what INSERT takes."""
+    values = [clean(getattr(summary, name)) for name in OF_RUN]
+    return [*values, summary.month, beside, place.source, place.path, place.size_bytes, place.mtime_ns]
+
+
+def tags_of(summary: RunSummary) -> list[tuple[str, str, str]]:
+    """Give what INSERT_TAG takes."""
+    return [(clean(key), clean(value), clean(summary.id)) for key, value in summary.tags.items()]
 
 
 def refuse(connection: sqlite3.Connection, place: Place, why: str, id: str | None = None) -> None:
@@ -57,10 +64,17 @@ def refuse(connection: sqlite3.Connection, place: Place, why: str, id: str | Non
         "INSERT INTO refused VALUES (?, ?, ?, ?, ?, ?)",
         [place.source, place.path, place.size_bytes, place.mtime_ns, clean(why), id],
     )
+    _keep_folder(connection, place)
+
+
+def _keep_folder(connection: sqlite3.Connection, place: Place) -> None:
+    """Note that there is a folder, though nobody has looked into all of it: it is missed when it goes."""
+    folder = place.path.rpartition("/")[0]
+    connection.execute("INSERT OR IGNORE INTO folders VALUES (?, ?, -1)", [place.source, folder])
 
 
 def remove(connection: sqlite3.Connection, source: str, path: str) -> None:
-    """Forget a file; another one that holds the same run is then read at the next look."""
+    """Forget a file; others that were refused since they hold the same run are to be read again: see `unread`."""
     connection.execute("DELETE FROM refused WHERE source = ? AND path = ?", [source, path])
     gone = connection.execute(
         "SELECT id, boot, started_s, ended_s FROM runs WHERE source = ? AND path = ?", [source, path]
@@ -70,11 +84,13 @@ def remove(connection: sqlite3.Connection, source: str, path: str) -> None:
     id, *span = gone
     connection.execute("DELETE FROM runs WHERE id = ?", [id])
     connection.execute(f"UPDATE runs SET beside = beside - 1 WHERE {_BESIDE}", span)
-    twins = connection.execute("SELECT source, path FROM refused WHERE id = ?", [id]).fetchall()
-    connection.execute("DELETE FROM refused WHERE id = ?", [id])
-    for twin_source, twin_path in twins:
-        folder = twin_path.rpartition("/")[0]
-        connection.execute("DELETE FROM folders WHERE source = ? AND path = ?", [twin_source, folder])
+    connection.execute("UPDATE refused SET size_bytes = -1 WHERE id = ?", [id])
+
+
+def unread(connection: sqlite3.Connection, source: str) -> list[str]:
+    """Give the files of a source that are to be read again though they did not change."""
+    found = connection.execute("SELECT path FROM refused WHERE source = ? AND size_bytes < 0 ORDER BY path", [source])
+    return [path for (path,) in found]
 
 
 def clean(value: Any) -> Any:

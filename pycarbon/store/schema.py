@@ -1,7 +1,7 @@
 """The tables of the index, and the triggers that keep its sums: one transaction changes a run and every sum it is in.
 
     runs --triggers--> by_project, by_experiment        sums by month, in whole µJ, µg and ms: exact in any order
-    tags, refused, folders, sources
+    tags, refused, folders, sources, state
 
 The index holds nothing that is not in the files (but the names of sources): it may be deleted at any time.
 """
@@ -91,6 +91,7 @@ def statements() -> list[str]:
         "CREATE TABLE folders (source TEXT NOT NULL, path TEXT NOT NULL, mtime_ns INTEGER NOT NULL,"
         " PRIMARY KEY (source, path)) WITHOUT ROWID",
         "CREATE TABLE sources (name TEXT PRIMARY KEY, url TEXT NOT NULL, read_at TEXT NOT NULL)",
+        "CREATE TABLE state (is_whole INTEGER NOT NULL)",
         "CREATE TRIGGER runs_tags AFTER DELETE ON runs BEGIN DELETE FROM tags WHERE id = OLD.id; END",
     ]
     for table, keys in KEYS.items():

@@ -15,6 +15,7 @@ PACKAGE = ROOT / "pycarbon"
 
 LAYERS = [
     "_version  errors  interrupts  interval  domains  microarchitecture  cpu_brand  _native  _marks  _edges",
+    "store.alone  store.connections",
     "dashboard  dashboard.statics  dashboard.links",
     "store.rollup  dashboard.page",
     "notices  store.filters",
@@ -57,8 +58,8 @@ LAYERS = [
     "analysis  reducing",
     "recount  advice_waste  kernel_tracing  store.summary",
     "advising  store.schema",
-    "closing  repair  agreement  meter  coverage  job  comparability  store.queries  store.rows  store.database",
-    "recorder  store.scan",
+    "closing  repair  agreement  meter  coverage  job  comparability  store.rows  store.database",
+    "recorder  store.scan  store.queries",
     "utilisation  region_sums  merge_notes  samplers  store.index",
     "merging  metering  run_differences  dashboard.refreshing  dashboard.pages.overview",
     "experiment  conditions  dashboard.pages",
