@@ -71,16 +71,19 @@ def fill(folder: Path, count: int) -> None:
     """Make an index of invented runs, each beside as many as put() would have counted."""
     database = Database(folder)
     with database.transaction() as connection:
+        connection.execute("PRAGMA cache_size = -500000")
         extras = [text for text in statements() if text.startswith(("CREATE TRIGGER", "CREATE INDEX"))]
         for kind, name in connection.execute(
             "SELECT type, name FROM sqlite_master WHERE type IN ('trigger', 'index') AND sql IS NOT NULL"
         ).fetchall():
             if name != "runs_file":
                 connection.execute(f"DROP {kind} {name}")
+        tags: list[tuple[str, str, str]] = []
         for number, each in enumerate(summaries(count)):
             place = Place("", f"acme/{each.project}/{number:08d}.pcr", 6000, number)
             connection.execute(INSERT, values_of(each, place, 0))
-            connection.executemany(INSERT_TAG, tags_of(each))
+            tags += tags_of(each)
+        connection.executemany(INSERT_TAG, sorted(tags))
         for text in extras:
             if text.startswith("CREATE INDEX"):
                 connection.execute(text)
@@ -90,6 +93,7 @@ def fill(folder: Path, count: int) -> None:
             " AND other.started_s > runs.started_s - ?)",
             [1e6],
         )
+        connection.execute("UPDATE state SET is_whole = 1")
         for table, keys in KEYS.items():
             sums = ", ".join(f"sum({value})" for value in added(""))
             names = ", ".join((*keys, *ADDED))

@@ -10,6 +10,7 @@ from typing import Any
 from pycarbon.errors import PyCarbonError
 
 KINDS = ("measured", "modelled")
+FIRST_YEAR, LAST_YEAR = 1970, 9998
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +84,10 @@ def from_query(pairs: Iterable[tuple[str, str]]) -> Filter:
 def day(text: str) -> date:
     """Read a day such as 2026-11-27; PyCarbonError where it is none."""
     try:
-        return date.fromisoformat(text)
+        found = date.fromisoformat(text)
+        if not FIRST_YEAR <= found.year <= LAST_YEAR:
+            raise ValueError("there are no runs")
+        return found
     except ValueError:
         raise PyCarbonError(f"{text[:40]!r} is no day; write one as 2026-11-27") from None
 

@@ -95,4 +95,6 @@ def unread(connection: sqlite3.Connection, source: str) -> list[str]:
 
 def clean(value: Any) -> Any:
     """Give a text as UTF-8 can hold it: what a file says may be half a letter."""
-    return value.encode(errors="replace").decode() if isinstance(value, str) else value
+    if type(value) is str and not value.isascii():
+        return value.encode(errors="replace").decode()
+    return value

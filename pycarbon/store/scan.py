@@ -26,6 +26,9 @@ from pycarbon.store.rows import Place
 from pycarbon.store.summary import RunSummary, summary
 
 PER_TRANSACTION = 200
+MOST = 1e12
+"""J, and g, of one run (278 GWh, a million tonnes): sums of millionths stay whole in 64 bits."""
+
 _SETTLED_NS = 3_000_000_000
 """A folder that changed so recently may change again within one tick of its clock: it is looked into again."""
 
@@ -46,7 +49,11 @@ def read(path: Path) -> RunSummary:
     run = load(path)
     if not run.id:
         raise PyCarbonError("it says of itself no id, so it could be counted twice")
-    return summary(run)
+    found = summary(run)
+    amounts = (found.energy_j, found.high_j, found.process_j, found.co2e_g, found.high_g)
+    if any(amount is not None and amount > MOST for amount in amounts):
+        raise PyCarbonError("it says of itself more energy than any run can use")
+    return found
 
 
 def place_of(folder: Path, path: Path) -> Place:

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import math
+import time
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from pycarbon.analysis import Run
 from pycarbon.errors import PyCarbonError
+from pycarbon.gpu import Gpu
+from pycarbon.machine import Machine
 from pycarbon.settings import DEFAULT
 
 
@@ -58,8 +62,6 @@ class RunSummary:
 
 def month_of(moment_s: float) -> str:
     """The UTC month of a moment, seconds since 1970."""
-    import time
-
     moment = time.gmtime(moment_s)
     return f"{moment.tm_year:04d}-{moment.tm_mon:02d}"
 
@@ -88,7 +90,7 @@ def summary(run: Run) -> RunSummary:
         tags=run.tags,
         machine=machine.hostname or "",
         boot=machine.boot or "",
-        device=device_of(run),
+        device=device_of(machine, run.gpus),
         zone=emissions.zone,
         place_known=emissions.place_known,
         kind=energy.kind if known else "",
@@ -105,13 +107,11 @@ def summary(run: Run) -> RunSummary:
     )
 
 
-def device_of(run: Run) -> str:
+def device_of(machine: Machine, gpus: Sequence[Gpu]) -> str:
     """Name the processors that did the work, CPU first, GPUs of a name together."""
-    machine = run.machine
-    parts = [machine.brand or machine.arch or ""]
-    gpus = Counter(gpu.name or "GPU" for gpu in run.gpus)
-    parts += [name if count == 1 else f"{count} x {name}" for name, count in gpus.items()]
-    return ", ".join(filter(None, parts))
+    counts = Counter(gpu.name or "GPU" for gpu in gpus)
+    named = [name if count == 1 else f"{count} x {name}" for name, count in counts.items()]
+    return ", ".join(filter(None, [machine.brand or machine.arch or "", *named]))
 
 
 def origin_of(run: Run) -> str:
