@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import random
 import sys
+from bisect import bisect_left, bisect_right, insort
+from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -67,6 +69,18 @@ def summaries(count: int, seed: int = 1) -> Iterator[RunSummary]:
         )
 
 
+def with_neighbours(runs: list[RunSummary]) -> Iterator[tuple[RunSummary, int]]:
+    """Give each run with the number of those that were beside it."""
+    starts, ends = defaultdict(list), defaultdict(list)
+    for run in runs:
+        insort(starts[run.boot], run.started_s)
+        insort(ends[run.boot], run.ended_s)
+    for run in runs:
+        begun = bisect_left(starts[run.boot], run.ended_s)
+        over = bisect_right(ends[run.boot], run.started_s)
+        yield run, begun - over - 1
+
+
 def fill(folder: Path, count: int) -> None:
     """Make an index of invented runs, each beside as many as put() would have counted."""
     database = Database(folder)
@@ -79,20 +93,14 @@ def fill(folder: Path, count: int) -> None:
             if name != "runs_file":
                 connection.execute(f"DROP {kind} {name}")
         tags: list[tuple[str, str, str]] = []
-        for number, each in enumerate(summaries(count)):
+        for number, (each, beside) in enumerate(with_neighbours(list(summaries(count)))):
             place = Place("", f"acme/{each.project}/{number:08d}.pcr", 6000, number)
-            connection.execute(INSERT, values_of(each, place, 0))
+            connection.execute(INSERT, values_of(each, place, beside))
             tags += tags_of(each)
         connection.executemany(INSERT_TAG, sorted(tags))
         for text in extras:
             if text.startswith("CREATE INDEX"):
                 connection.execute(text)
-        connection.execute(
-            "UPDATE runs SET beside = (SELECT count(*) FROM runs AS other WHERE other.boot = runs.boot"
-            " AND other.id <> runs.id AND other.ended_s > runs.started_s AND other.started_s < runs.ended_s"
-            " AND other.started_s > runs.started_s - ?)",
-            [1e6],
-        )
         connection.execute("UPDATE state SET is_whole = 1")
         for table, keys in KEYS.items():
             sums = ", ".join(f"sum({value})" for value in added(""))

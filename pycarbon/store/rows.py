@@ -14,7 +14,9 @@ INSERT = (
     f" VALUES ({', '.join('?' * (len(OF_RUN) + 2 + len(OF_FILE)))})"
 )
 INSERT_TAG = "INSERT OR REPLACE INTO tags VALUES (?, ?, ?)"
-_BESIDE = "boot = ? AND boot <> '' AND ended_s > ? AND started_s < ?"
+# The last line says nothing new, but lets an index find them: none began earlier than the longest takes.
+_BESIDE = """boot = ? AND boot <> '' AND ended_s > ? AND started_s < ?
+    AND started_s > ? - 1 - (SELECT max(ended_s - started_s) FROM runs WHERE boot = ?)"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,8 +40,7 @@ def put(connection: sqlite3.Connection, summary: RunSummary, place: Place) -> st
         where = "/".join(filter(None, other))
         refuse(connection, place, f"it is the same run as {where}", clean(summary.id))
         return str(where)
-    span = (clean(summary.boot), summary.started_s, summary.ended_s)
-    beside = connection.execute(f"UPDATE runs SET beside = beside + 1 WHERE {_BESIDE}", span).rowcount
+    beside = _neighbours(connection, "+ 1", clean(summary.boot), summary.started_s, summary.ended_s)
     connection.execute(INSERT, values_of(summary, place, beside))
     connection.executemany(INSERT_TAG, tags_of(summary))
     _keep_folder(connection, place)
@@ -55,6 +56,14 @@ def values_of(summary: RunSummary, place: Place, beside: int) -> list[Any]:
 def tags_of(summary: RunSummary) -> list[tuple[str, str, str]]:
     """Give what INSERT_TAG takes."""
     return [(clean(key), clean(value), clean(summary.id)) for key, value in summary.tags.items()]
+
+
+def _neighbours(
+    connection: sqlite3.Connection, change: str, boot: str, started_s: float | None, ended_s: float | None
+) -> int:
+    """Change the count of all runs that had a machine's counters at the same time, and say how many those are."""
+    query = f"UPDATE runs SET beside = beside {change} WHERE {_BESIDE}"
+    return connection.execute(query, [boot, started_s, ended_s, started_s, boot]).rowcount
 
 
 def refuse(connection: sqlite3.Connection, place: Place, why: str, id: str | None = None) -> None:
@@ -83,7 +92,7 @@ def remove(connection: sqlite3.Connection, source: str, path: str) -> None:
         return
     id, *span = gone
     connection.execute("DELETE FROM runs WHERE id = ?", [id])
-    connection.execute(f"UPDATE runs SET beside = beside - 1 WHERE {_BESIDE}", span)
+    _neighbours(connection, "- 1", *span)
     connection.execute("UPDATE refused SET size_bytes = -1 WHERE id = ?", [id])
 
 

@@ -82,7 +82,8 @@ def statements() -> list[str]:
         "CREATE INDEX runs_project ON runs (project, started_s)",
         "CREATE INDEX runs_energy ON runs (energy_j)",
         "CREATE INDEX runs_co2e ON runs (co2e_g)",
-        "CREATE INDEX runs_boot ON runs (boot, ended_s)",
+        "CREATE INDEX runs_boot ON runs (boot, started_s)",
+        "CREATE INDEX runs_longest ON runs (boot, ended_s - started_s)",
         "CREATE TABLE tags (key TEXT NOT NULL, value TEXT NOT NULL, id TEXT NOT NULL,"
         " PRIMARY KEY (key, value, id)) WITHOUT ROWID",
         "CREATE INDEX tags_run ON tags (id)",

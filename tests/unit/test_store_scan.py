@@ -156,7 +156,7 @@ def test_what_cannot_be_used_is_said_in_one_line_until_it_changes(copies, databa
     for name, contents in bad.items():
         (tmp_path / f"o/{name}.pcr").write_bytes(contents)
     odd = [os.fsencode(tmp_path) + name for name in (b"/o/\xff.pcr", b"/o/\xfe.pcr", b"/\xfd")]
-    os.mkdir(odd[2])
+    Path(os.fsdecode(odd[2])).mkdir()
     for name in (odd[0], odd[1], odd[2] + b"/x.pcr"):
         Path(os.fsdecode(name)).write_bytes(copies.bytes({"id": name.hex()}))
     # WHEN they are looked at
