@@ -81,6 +81,8 @@ class Recorder:
         self._start_ns = 0
         self._anchor: dict[str, int] = {}
         self._synced_s = time.monotonic()
+        self.store: Path | None = None
+        """The run store that the run goes to; None where its user named a file."""
         self.interrupted = False
         """Whether somebody interrupted stop(), which went on to the end all the same."""
 

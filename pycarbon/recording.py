@@ -20,6 +20,7 @@ from typing import Any, TypeVar
 from pycarbon import portable, settings, siting
 from pycarbon._version import __version__
 from pycarbon.analysis import Run
+from pycarbon.closing import Outcome
 from pycarbon.errors import PyCarbonError
 from pycarbon.feeds import Sampling
 from pycarbon.notices import notice
@@ -58,10 +59,14 @@ class Request:
     service: str | None = None
     factors: Path | None = None
     pue: str | None = None
+    organisation: str | None = None
+    experiment: str | None = None
 
 
 _SET_BY_REQUEST = [
+    "organisation",
     "project",
+    "experiment",
     "zone",
     "rate_hz",
     "cpu_budget_percent",
@@ -109,7 +114,27 @@ def plan(request: Request, inside: str | None) -> tuple[Recorder, list[str]]:
     sampling = Sampling(chosen.rate_hz, chosen.cpu_budget_percent, chosen.priority, chosen.keep_marks, chosen.sync_s)
     recorder = Recorder(discovery, meta, target, sampling, _ask_at_end(rating, chosen.service, started))
     recorder.notes.extend(complaints)
+    if request.path is None:
+        recorder.store = chosen.data_dir
     return recorder, complaints
+
+
+def keep(recorder: Recorder, outcome: Outcome) -> None:
+    """Take a run that has ended into the index of the run store, where it went there; never raises.
+
+    The file says everything itself: what the index does not take now it finds at its next look. So that a program
+    never waits long for its index, that is one of the recorder's notes, and no error.
+    """
+    store, path = recorder.store, outcome.path
+    if store is None or path is None:
+        return
+    try:
+        if path.is_relative_to(store.absolute()):
+            from pycarbon.store import arrivals
+
+            arrivals.add(store, path, outcome.shown)
+    except Exception as error:
+        recorder.notes.append(f"the run is not in the index yet, the next `pycarbon ls` finds it: {_why(error)}")
 
 
 def _ask_at_end(rating: Rating, service: str | None, started: datetime) -> Callable[[list[str]], dict[str, Any]]:
@@ -247,6 +272,7 @@ class Recording(Run):
             notice(self._result.meta["notes"][0])
             return
         self._result, self.path = outcome.run, outcome.path
+        keep(recorder, outcome)
         for line in recorder.notes[said:]:
             notice(line)
         if recorder.interrupted:
@@ -275,7 +301,9 @@ def _nothing(request: Request, why: str) -> RunData:
 def record(
     name: str,
     *,
+    organisation: str | None = None,
     project: str | None = None,
+    experiment: str | None = None,
     path: str | os.PathLike[str] | None = None,
     zone: str | None = None,
     rate_hz: float | None = None,
@@ -283,7 +311,8 @@ def record(
 ) -> Recording:
     """Record a block of code, or as a decorator each call of a function, as one run.
 
-    `path` is the run's file; without it the file goes to the run store. `zone` says where the machine stands.
+    The run belongs to an `experiment` of a `project` of an `organisation`, each as the settings say where it is not
+    given. `path` is the run's file; without it the file goes to the run store. `zone` says where the machine stands.
     Counters are read when they change, or `rate_hz` times a second (0.1 to 20000). Nothing here makes the recorded
     code fail: what goes wrong becomes one warning and a note in the run.
 
@@ -294,4 +323,7 @@ def record(
     if callable(name):
         raise TypeError('record() needs a name, also as a decorator: write @pycarbon.record("train")')
     file = None if path is None else Path(path)
-    return Recording(Request(name, list(getattr(sys, "argv", [])), project, file, zone, rate_hz, tags))
+    command = list(getattr(sys, "argv", []))
+    return Recording(
+        Request(name, command, project, file, zone, rate_hz, tags, organisation=organisation, experiment=experiment)
+    )

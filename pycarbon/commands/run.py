@@ -34,7 +34,9 @@ def prepare_parser(parser: argparse.ArgumentParser) -> None:
         "  pycarbon run --project digits --zone FRA -o train.pcr -- ./train.sh\n\n"
         "CMD keeps its streams, its signals and its exit status; the summary goes to standard error."
     )
-    parser.add_argument("--project", help="the project this run belongs to")
+    parser.add_argument("--organisation", metavar="NAME", help="whose project it is")
+    parser.add_argument("--project", metavar="NAME", help="the project this run belongs to")
+    parser.add_argument("--experiment", metavar="NAME", help="the experiment of that project")
     parser.add_argument("--name", help="what to call the run (default: after the command)")
     parser.add_argument("-o", "--output", type=Path, metavar="FILE", help="the run file (default: in the run store)")
     parser.add_argument("--zone", help="where the machine stands, such as FRA, US-WY, aws:us-east-1 or WORLD")
@@ -153,6 +155,8 @@ def _begin(command: list[str], options: argparse.Namespace) -> Recorder | None:
             options.service,
             options.factors,
             options.pue,
+            options.organisation,
+            options.experiment,
         )
         recorder, _ = plan(request, os.environ.get(INSIDE))
         recorder.start()
@@ -171,10 +175,11 @@ def _begin(command: list[str], options: argparse.Namespace) -> Recorder | None:
 def _finish(recorder: Recorder, ended: launch.Ended, said: int, options: argparse.Namespace) -> None:
     """End the run and print its summary; what fails here must not change how the command ended."""
     try:
-        from pycarbon import reports
+        from pycarbon import recording, reports
 
         footer = {"exit_status": ended.status, "start_ns": ended.start_ns}
         outcome = recorder.stop(ended.end_ns, footer, ended.cpu_s)
+        recording.keep(recorder, outcome)
         _tell(recorder.notes[said:])
         if sys.stderr is not None:
             report = reports.get("json" if options.json else "text", sys.stderr)

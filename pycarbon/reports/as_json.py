@@ -48,7 +48,9 @@ def described(run: Run) -> dict[str, Any]:
     """Give what a run says of itself."""
     return {
         "id": run.id,
+        "organisation": run.organisation,
         "project": run.project,
+        "experiment": run.experiment,
         "name": run.name,
         "command": run.command,
         "started_at": run.started_at,

@@ -17,6 +17,7 @@ from pycarbon.energy import ChannelEnergy
 from pycarbon.equivalents import one_line
 from pycarbon.interval import Range
 from pycarbon.reports import carbon, figures
+from pycarbon.settings import DEFAULT
 from pycarbon.totals import Energy, Region
 
 if TYPE_CHECKING:
@@ -134,8 +135,8 @@ class TextReport(Rows):
         state = "" if run.complete else " · cut off"
         if run.exit_status is not None:
             state += f" · exit {run.exit_status}" if run.exit_status >= 0 else f" · signal {-run.exit_status}"
-        name, project = figures.printable(run.name), figures.printable(run.project)
-        yield f" {style.bold(name)} · {figures.duration(run.duration_s)}{state} · project {project or '-'}"
+        name = figures.printable(run.name)
+        yield f" {style.bold(name)} · {figures.duration(run.duration_s)}{state} · {_belongs_to(run)}"
         command = figures.printable(shlex.join(run.command))
         if command:
             yield style.dim(" " + _cut(command, style.width - 2))
@@ -244,6 +245,15 @@ class TextReport(Rows):
     def _regions(self, run: Run) -> Iterator[str]:
         if run.outside is not None:
             yield from self._tree(run.tree(), run.outside)
+
+
+def _belongs_to(run: Run) -> str:
+    parts = [f"project {run.project or '-'}"]
+    if run.experiment:
+        parts.append(f"experiment {run.experiment}")
+    if run.organisation not in ("", DEFAULT):
+        parts.append(f"organisation {run.organisation}")
+    return figures.printable(" · ".join(parts))
 
 
 def _cut(text: str, width: int) -> str:

@@ -187,7 +187,7 @@ def test_record_as_decorator_records_each_call(tmp_path: Path) -> None:
 
     assert (work(1), work(1, b=5)) == (3, 6)
     assert (work.__name__, work.__doc__) == ("work", "Work.")
-    runs = [pycarbon.load(path) for path in (tmp_path / "data" / "pycarbon" / "decorated").iterdir()]
+    runs = [pycarbon.load(path) for path in (tmp_path / "data" / "pycarbon" / "default" / "decorated").iterdir()]
     assert [one.name for one in runs] == ["work", "work"]
     assert runs[0].id != runs[1].id
 
@@ -217,8 +217,8 @@ def test_default_path_is_in_the_store(tmp_path: Path) -> None:
     with pycarbon.record("a name/with: odd signs", project="../p q") as live:
         pass
     finished = run(pycarbon_run("true"))
-    assert live.path is not None and live.path.parent == tmp_path / "data" / "pycarbon" / "p-q"
-    [file] = (tmp_path / "data" / "pycarbon" / "default").iterdir()
+    assert live.path is not None and live.path.parent == tmp_path / "data" / "pycarbon" / "default" / "p-q"
+    [file] = (tmp_path / "data" / "pycarbon" / "default" / "default").iterdir()
     assert str(file) in finished.stderr
     assert pycarbon.load(file).command == ["true"]
 

@@ -60,7 +60,7 @@ LAYERS = [
     "advising  store.schema",
     "closing  repair  agreement  meter  coverage  job  comparability  store.rows  store.database",
     "recorder  store.scan  store.queries",
-    "utilisation  region_sums  merge_notes  samplers  store.index",
+    "utilisation  region_sums  merge_notes  samplers  store.index  store.arrivals",
     "merging  metering  run_differences  dashboard.refreshing  dashboard.pages.overview",
     "experiment  conditions  dashboard.pages",
     "doubts  command_trials  function_trials",

@@ -153,6 +153,15 @@ def test_any_encoding_can_take_it(make, encoding):
         assert not set(stream.buffer.getvalue().decode(encoding)) & set("\x1b\x07\x9b\udcff")
 
 
+def test_a_run_says_what_it_belongs_to_where_somebody_said_so():
+    run = measured()
+    assert " · project golden\n" in TextReport().render(Run(run))
+    run.footer["run"] = {"organisation": "default", "experiment": "warm-up"}
+    assert " · project golden · experiment warm-up\n" in TextReport().render(Run(run))
+    run.footer["run"] = {"organisation": "acme\x1b", "project": "p"}
+    assert " · project p · organisation acme?\n" in TextReport().render(Run(run))
+
+
 def test_a_closed_stream_has_a_style():
     assert style_for(None) == Style()
 
@@ -178,7 +187,7 @@ def test_colour_only_where_it_is_wanted(monkeypatch):
 
 KEYS = {
     "": "schema run energy emissions marginal_emissions footprint sci equivalents gpus regions outside notes",
-    "run": "id project name command started_at duration_s complete exit_status tags",
+    "run": "id organisation project experiment name command started_at duration_s complete exit_status tags",
     "energy": "total_j low_j high_j kind process_j process_low_j process_high_j channels",
     "emissions": "co2e_g low_g high_g intensity_g_per_kwh zone pue source year method place_known kind "
     "low_g_per_kwh high_g_per_kwh low_pue high_pue hourly name scope flow gas type asked note pue_source place "
@@ -227,7 +236,9 @@ def test_json_says_what_is_known():
     found = as_json(measured)
     assert found["run"] | {"command": None} == {
         "id": "00112233aabbccdd",
+        "organisation": "",
         "project": "golden",
+        "experiment": "",
         "name": "träin",
         "command": None,
         "started_at": "2026-01-02T03:04:05.678+01:00",
