@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from pycarbon import home, series, totals
 from pycarbon.attribution import CpuTime, cpu_time, gpu_shares, shares
 from pycarbon.by_hour import energy_by_hour
-from pycarbon.energy import LINE_DTYPE, ChannelEnergy, Timeline, channel_energy, power
+from pycarbon.energy import LINE_DTYPE, MOST_SHOWN, ChannelEnergy, Timeline, channel_energy, power
 from pycarbon.errors import PyCarbonError, RunFileError
 from pycarbon.frame import LATEST_NS
 from pycarbon.gaps import Gaps, gaps
@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 LEVEL_DTYPE = np.dtype([("time_ns", "<i8"), ("value", "<f8")])
 
 MOST_NAMED = 20
+BESIDE_NS = 2_000_000_000
 MOST_NODES, MOST_ROWS = 1000, 1 << 22
 """Of regions: figures of more are computed when they are asked for."""
 
@@ -230,27 +231,49 @@ class Run(Rated):
         line["energy_j"][1:] = np.cumsum(self._window_j(channel))
         return line
 
-    def power(self, domain: str, every: str | float | None = None) -> NDArray[np.void]:
+    def power(
+        self,
+        domain: str,
+        every: str | float | None = None,
+        start: str | float | None = None,
+        stop: str | float | None = None,
+        most: int = MOST_SHOWN,
+    ) -> NDArray[np.void]:
         """Give mean power over windows of `every` ("10ms", "0.5s" or seconds), for plots and tables.
 
         An array of `time_ns`, where a window begins (the last may be shorter), `power_w`, and `min_w` and `max_w`:
         the extremes of the means over the shortest windows that the counter resolves. Without `every` there are at
-        most 1000 windows, and none shorter than those; the array is empty where the counter resolves nothing.
+        most `most` windows, and none shorter than those; the array is empty where the counter resolves nothing.
+        `start` and `stop` choose a part, as in `edges`.
         """
-        channel = self._find(domain)
+        channel, data = self._find(domain), self.data
         every_s = None if every is None else seconds(every)
-        start_ns, end_ns = self.data.start_ns, self.data.end_ns
+        whole = start is None and stop is None
+        start_ns, end_ns = (data.start_ns, data.end_ns) if whole else self._span(start, stop)
         if channel.source == "model":
             own = self._powers.setdefault(domain, Powers(self._cpu.border_ns, self._window_w(channel)))
-            if every_s is None:
+            if every_s is None and whole and len(own.power_w) <= most:
                 return own.series(own.border_ns, own.power_w)
+            every_s = every_s or max((end_ns - start_ns) / 1e9 / most, own.shortest_s)
             return own.series(
                 *series.modelled(self._cpu.border_ns, self._window_j(channel), start_ns, end_ns, every_s)
             )
-        timeline = Timeline(self.data, channel)
-        if domain not in self._powers:
-            self._powers[domain] = series.measured(timeline, start_ns, end_ns)
-        return self._powers[domain].series(*power(timeline, start_ns, end_ns, every_s))
+        if not whole:
+            beside_ns = max(end_ns - start_ns, BESIDE_NS)  # whose edges tell the power at the part's own rims
+            data = data.part(channel, start_ns - beside_ns, end_ns + beside_ns)
+        timeline = Timeline(data, channel)
+        powers = self._powers.get(domain) if whole else None
+        if powers is None:
+            powers = series.measured(timeline, start_ns, end_ns)
+        if whole:
+            self._powers[domain] = powers
+        return powers.series(*power(timeline, start_ns, end_ns, every_s, most))
+
+    def _span(self, start: str | float | None, stop: str | float | None) -> tuple[int, int]:
+        """Give a part of the run in ns of its clock."""
+        origin_ns, end_ns = self.data.start_ns, self.data.end_ns
+        first_ns = origin_ns if start is None else min(origin_ns + round(seconds(start, False) * 1e9), end_ns)
+        return first_ns, end_ns if stop is None else min(origin_ns + round(seconds(stop, False) * 1e9), end_ns)
 
     @cached_property
     def _powers(self) -> dict[str, Powers]:

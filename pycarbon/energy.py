@@ -38,6 +38,9 @@ SHORTEST_WINDOW_S = 1e-6
 MOST_WINDOWS = 10**7
 """Times are nanoseconds since boot as floats: after years of uptime these step by a few hundred."""
 
+MOST_SHOWN = 1000
+"""So many windows are as fine as most plots are wide."""
+
 ORDINARY_POWER_W = 500.0
 """A package may take as much at any time: a counter that cannot tell so much from nothing tells nothing."""
 
@@ -338,7 +341,7 @@ def channel_energy(run: RunData, channel: Channel) -> ChannelEnergy:
     )
 
 
-def windows(start_ns: int, end_ns: int, shortest_s: float, most: int = 1000) -> NDArray[np.float64]:
+def windows(start_ns: int, end_ns: int, shortest_s: float, most: int = MOST_SHOWN) -> NDArray[np.float64]:
     """Cut a span into equal windows, none shorter than `shortest_s`, at most `most`: the n + 1 borders in ns."""
     duration_s = max((end_ns - start_ns) / 1e9, 0.0)
     count = int(min(max(duration_s / max(shortest_s, SHORTEST_WINDOW_S) * (1 + 1e-9), 1), most))  # 10 / 1e-5 is 10^6
@@ -360,17 +363,17 @@ def windows_of(start_ns: int, end_ns: int, every_s: float) -> NDArray[np.float64
 
 
 def power(
-    timeline: Timeline, start_ns: int, end_ns: int, every_s: float | None = None
+    timeline: Timeline, start_ns: int, end_ns: int, every_s: float | None = None, most: int = MOST_SHOWN
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Give window borders (n + 1, ns) and mean power in each (n, W); both empty where the counter is too coarse.
 
-    Without `every_s` a window holds at least UPDATES_PER_WINDOW updates of the counter.
+    Without `every_s` there are at most `most`, and a window holds at least UPDATES_PER_WINDOW updates of the counter.
     """
     period_s = timeline.period_s
     if period_s is None or float(end_ns) <= float(start_ns):
         return np.empty(0), np.empty(0)
     if every_s is None:
-        borders = windows(start_ns, end_ns, UPDATES_PER_WINDOW * period_s)
+        borders = windows(start_ns, end_ns, UPDATES_PER_WINDOW * period_s, most)
     else:
         borders = windows_of(start_ns, end_ns, every_s)
     power_w: NDArray[np.float64] = np.diff(timeline.best_j(borders)) / np.diff(borders) * 1e9

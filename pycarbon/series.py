@@ -40,6 +40,12 @@ class Powers:
         """Take the borders of n windows, shape (n + 1,), and the mean power in each, (n,); both may be empty."""
         self.border_ns, self.power_w = border_ns, power_w
 
+    @property
+    def shortest_s(self) -> float:
+        """How long its windows are; 0 where there are none."""
+        count = len(self.power_w)
+        return float(self.border_ns[-1] - self.border_ns[0]) / 1e9 / count if count else 0.0
+
     @cached_property
     def _pyramid(self) -> Pyramid:
         return Pyramid(self.power_w)

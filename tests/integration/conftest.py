@@ -7,6 +7,7 @@ import tempfile
 from pathlib import Path
 
 import pytest
+from browsing import browser, tab  # noqa: F401 (fixtures of every test of a page)
 from powercap_emulator import can_unshare
 
 
