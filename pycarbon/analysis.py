@@ -37,8 +37,7 @@ if TYPE_CHECKING:
 
 LEVEL_DTYPE = np.dtype([("time_ns", "<i8"), ("value", "<f8")])
 
-MOST_NAMED = 20
-BESIDE_NS = 2_000_000_000
+MOST_NAMED, BESIDE_NS = 20, 2_000_000_000
 MOST_NODES, MOST_ROWS = 1000, 1 << 22
 """Of regions: figures of more are computed when they are asked for."""
 
@@ -262,9 +261,7 @@ class Run(Rated):
             beside_ns = max(end_ns - start_ns, BESIDE_NS)  # whose edges tell the power at the part's own rims
             data = data.part(channel, start_ns - beside_ns, end_ns + beside_ns)
         timeline = Timeline(data, channel)
-        powers = self._powers.get(domain) if whole else None
-        if powers is None:
-            powers = series.measured(timeline, start_ns, end_ns)
+        powers = (whole and self._powers.get(domain)) or series.measured(timeline, start_ns, end_ns)
         if whole:
             self._powers[domain] = powers
         return powers.series(*power(timeline, start_ns, end_ns, every_s, most))

@@ -22,8 +22,8 @@ SCHEMA = 1
 _OF_EQUIVALENT = ("id", "value", "low", "high", "unit", "text", "source", "year")
 
 
-def as_dict(run: Run, score: Sci | None = None) -> dict[str, Any]:
-    """Give the report as plain values; NaN, which JSON lacks, becomes None."""
+def as_dict(run: Run, score: Sci | None = None, most_regions: int | None = None) -> dict[str, Any]:
+    """Give the report as plain values; NaN, which JSON lacks, becomes None. Of regions `most_regions`, or all."""
     energy = run.energy
     known = not math.isnan(energy.total_j)
     values = {
@@ -36,7 +36,7 @@ def as_dict(run: Run, score: Sci | None = None) -> dict[str, Any]:
         "sci": None if score is None else asdict(score),
         "equivalents": compared(energy, run.emissions),
         "gpus": [gpu.to_dict() for gpu in run.gpus],
-        "regions": [asdict(region) for region in run.regions],
+        "regions": [asdict(region) for region in run.regions[:most_regions]],
         "outside": None if run.outside is None else asdict(run.outside),
         "notes": run.notes,
     }

@@ -40,7 +40,7 @@ def lines(roots: Sequence[TreeNode], outside: Region, width: int, more: str = "â
 
     Of a large tree the MOST_LINES places that cost the most are shown, and how many are not.
     """
-    shown, left_out = _chosen(roots)
+    shown, left_out = chosen(roots)
     regions = [node.region for _, node in shown]
     kinds = {region.kind for region in [*regions, outside]}
     table = _Table(width, more, marked=len(kinds) > 1)
@@ -57,7 +57,7 @@ def lines(roots: Sequence[TreeNode], outside: Region, width: int, more: str = "â
     return found
 
 
-def _chosen(roots: Sequence[TreeNode]) -> tuple[list[tuple[int, TreeNode]], int]:
+def chosen(roots: Sequence[TreeNode], most: int = MOST_LINES) -> tuple[list[tuple[int, TreeNode]], int]:
     """Choose the places that cost the most, none without the one around it: with their depths, in the tree's order;
     and say how many there are more.
     """
@@ -67,7 +67,7 @@ def _chosen(roots: Sequence[TreeNode]) -> tuple[list[tuple[int, TreeNode]], int]
     while waiting:
         _, _, node = heapq.heappop(waiting)
         count += 1
-        if count <= MOST_LINES:
+        if count <= most:
             taken.add(id(node))
         for child in node.children:
             heapq.heappush(waiting, (rank(child.region), number, child))
