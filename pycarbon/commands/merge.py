@@ -21,7 +21,9 @@ def prepare_parser(parser: argparse.ArgumentParser) -> None:
         "machines' clocks may be apart is in the report where their kernels knew it, as with NTP."
     )
     parser.add_argument("runs", type=Path, nargs="+", metavar="RUN", help="a run file, from any machine")
-    parser.add_argument("--format", choices=reports.NAMES, default="text", help="how to print it (default: text)")
+    parser.add_argument(
+        "--format", choices=reports.MERGED_NAMES, default="text", help="how to print it (default: text)"
+    )
     parser.add_argument("--json", dest="format", action="store_const", const="json", help="same as --format json")
     parser.add_argument("-o", "--output", type=Path, metavar="FILE", help="write it there, not on standard output")
 

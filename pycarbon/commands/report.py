@@ -22,6 +22,7 @@ def prepare_parser(parser: argparse.ArgumentParser) -> None:
     parser.epilog = (
         "examples:\n"
         "  pycarbon report train.pcr --format json\n"
+        "  pycarbon report train.pcr --format html > train.html\n"
         "  pycarbon report train.pcr --zone DEU --year 2023 --scope direct\n"
         "  pycarbon report serve.pcr --embodied 1500 --per request=120000"
     )

@@ -12,8 +12,9 @@ if TYPE_CHECKING:
     from pycarbon.merging import Merged
     from pycarbon.run_differences import RunDifferences
 
-NAMES = ("text", "json")
-COMPARED_NAMES = (*NAMES, "csv", "markdown")
+NAMES = ("text", "json", "html")
+MERGED_NAMES = ("text", "json")
+COMPARED_NAMES = ("text", "json", "csv", "markdown")
 
 
 class Report(Protocol):
@@ -30,6 +31,10 @@ def get(name: str, stream: TextIO | None) -> Report:
         from pycarbon.reports.as_json import JsonReport
 
         return JsonReport()
+    if name == "html":
+        from pycarbon.reports.as_html import HtmlReport
+
+        return HtmlReport()
     from pycarbon.reports.text import TextReport, style_for
 
     return TextReport(style_for(stream))

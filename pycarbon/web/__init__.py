@@ -5,13 +5,15 @@ Templates escape whatever they are given; scripts and styles are files of their 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import lru_cache
 from importlib.resources import files
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pycarbon._version import __version__
 from pycarbon.errors import PyCarbonError
 from pycarbon.reports import figures
+from pycarbon.web.power_plot import power_plot
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -41,8 +43,25 @@ def environment() -> Environment:
         duration=figures.duration,
         percent=figures.percent,
     )
-    made.globals["version"] = __version__
+    made.filters["between"] = between
+    made.globals.update(version=__version__, power_plot=power_plot, power_data=power_data)
     return made
+
+
+def between(equivalent: Mapping[str, Any]) -> str:
+    """Write the range of an equivalent, a dict as the JSON report has them."""
+    low, high, unit = (equivalent[name] for name in ("low", "high", "unit"))
+    if unit == "s":
+        return f"{figures.duration(low)} and {figures.duration(high)}"
+    if unit == "m":
+        return f"{figures.quantity(low, 'm')} and {figures.quantity(high, 'm')}"
+    return f"{figures.digits(low)} and {figures.digits(high)} {unit}"
+
+
+def power_data(power: Mapping[str, Any]) -> dict[str, Any]:
+    """Give what static/power.js reads of reports/power_view.py's `embedded`."""
+    domains = [{name: value for name, value in one.items() if name != "coarse"} for one in power["domains"]]
+    return {"duration_s": power["duration_s"], "gaps": power["gaps"], "domains": domains}
 
 
 def static(name: str) -> str:

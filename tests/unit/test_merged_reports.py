@@ -84,7 +84,7 @@ def test_lines_fit_the_terminal(make, width):
 
 
 @pytest.mark.parametrize("encoding", ["ascii", "latin-1", "utf-8", "cp437"])
-@pytest.mark.parametrize("name", reports.NAMES)
+@pytest.mark.parametrize("name", reports.MERGED_NAMES)
 def test_any_encoding_can_take_it(encoding, name):
     stream = io.TextIOWrapper(io.BytesIO(), encoding=encoding)
     print(reports.get_merged(name, stream).render(doubtful()), file=stream, flush=True)
