@@ -7,6 +7,7 @@ one line and bounded, and so are the numbers of all things.
 from __future__ import annotations
 
 import math
+import re
 import shlex
 from typing import TYPE_CHECKING, Any
 
@@ -112,6 +113,7 @@ def _said(run: Run) -> Row:
         "belongs": [text(one, 80) for one in belongs if one],
         "command": text(shlex.join(run.command), LONGEST_COMMAND),
         "started_at": text(run.started_at, 40),
+        "started": re.sub(r"(\.\d+)?(\+00:00|Z)$", " UTC", text(run.started_at, 40)).replace("T", " ", 1),
         "duration": figures.duration(run.duration_s),
         "complete": run.complete,
         "state": "complete"

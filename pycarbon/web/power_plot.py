@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from pycarbon.reports import figures
@@ -13,6 +13,8 @@ LEFT, RIGHT, TOP, BOTTOM = 64, 112, 12, 34
 LABEL_ROOM = 15
 LONGEST_NAME = 13
 TICKS = 6
+
+Scale = Callable[[float], float]
 
 _TIMES_S = (*(digit * 10.0**power for power in range(-6, 1) for digit in (1, 2, 5)), 10, 15, 30, 60, 120, 300, 600)
 _TIMES_S += (900, 1800, 3600, 7200, 10800, 21600, 43200, 86400, 172800, 432000, 864000, 1728000, 4320000)
@@ -31,10 +33,11 @@ def power_plot(power: Mapping[str, Any]) -> dict[str, Any] | None:
     top_w = 1.05 * max(max(one["coarse"]["max_w"]) for one in drawn) or 1.0
 
     def x(time_s: float) -> float:
-        return LEFT + (WIDTH - LEFT - RIGHT) * min(max(time_s / duration_s, 0.0), 1.0)
+        part = min(max(time_s / duration_s, 0.0), 1.0)
+        return float(LEFT + (WIDTH - LEFT - RIGHT) * part)
 
     def y(power_w: float) -> float:
-        return HEIGHT - BOTTOM - (HEIGHT - TOP - BOTTOM) * power_w / top_w
+        return float(HEIGHT - BOTTOM - (HEIGHT - TOP - BOTTOM) * power_w / top_w)
 
     lines = [_line(one, duration_s, x, y) for one in drawn]
     _spread(lines)
@@ -55,7 +58,7 @@ def power_plot(power: Mapping[str, Any]) -> dict[str, Any] | None:
     }
 
 
-def _line(domain: Mapping[str, Any], duration_s: float, x: Any, y: Any) -> dict[str, Any]:
+def _line(domain: Mapping[str, Any], duration_s: float, x: Scale, y: Scale) -> dict[str, Any]:
     """Draw the windows as steps: a band from their least to their largest power, and their means as a line."""
     coarse, gaps = domain["coarse"], domain["gaps"]
     begins = coarse["t_s"]

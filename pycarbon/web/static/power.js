@@ -145,7 +145,7 @@
     const shortest = Math.max(data.duration_s * 1e-7, 1e-6);
     const state = { from: 0, to: data.duration_s, asked: null, finer: null };
     const colour = (name) => getComputedStyle(figure).getPropertyValue(name).trim();
-    const colourOf = (domain) => getComputedStyle(domain.key.querySelector(".swatch")).color;
+    const colourOf = (domain) => getComputedStyle(domain.key).color;
     let chart = null;
 
     function sampled() {
@@ -265,6 +265,7 @@
       ctx.save();
       ctx.font = `${12 * ratio}px ${colour("--sans")}`;
       ctx.textBaseline = "middle";
+      ctx.textAlign = "left";
       for (const { domain, y } of names) {
         const x = bbox.left + bbox.width + 6 * ratio;
         ctx.fillStyle = colourOf(domain);
