@@ -24,6 +24,9 @@ COMMANDS = {
     "zones": "list the places whose electricity is known, and what they are called",
     "advise": "say where and when a recorded run would emit less, and what in it was waste",
     "top": "show what each domain draws now, live",
+    "serve": "run a team's server: it takes runs and shows them",
+    "token": "say who may read a team's server, and who may send it runs",
+    "share": "make a link that shows one project of a team's server, until a date",
     "doctor": "say what can be measured here, and what to type for what cannot",
 }
 

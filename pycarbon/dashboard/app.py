@@ -17,10 +17,15 @@ from typing import TYPE_CHECKING, Any
 
 from pycarbon import web
 from pycarbon.dashboard import links, tables
+from pycarbon.dashboard.access import Access
+from pycarbon.dashboard.guard import Guard
+from pycarbon.dashboard.headers import SecurityHeaders
+from pycarbon.dashboard.login import Login
 from pycarbon.dashboard.page import Missing, Page, Pairs
 from pycarbon.dashboard.pages import PAGES
 from pycarbon.dashboard.refreshing import Refreshing
 from pycarbon.dashboard.statics import statics
+from pycarbon.dashboard.uploads import Uploads
 from pycarbon.errors import PyCarbonError
 from pycarbon.exports.extras import needed
 from pycarbon.store.filters import Filter, from_query
@@ -35,10 +40,11 @@ API = "/api/"
 THREADS = 4
 
 
-def create_app(folder: Path, access: Any = None) -> Starlette:
+def create_app(folder: Path, access: Access | None = None, uploads: Uploads | None = None) -> Starlette:
     """Make the application of a store; PyCarbonError where Starlette is missing or the index cannot be used.
 
-    Without `access` whoever reaches it may read everything, so it must listen on loopback only.
+    Without `access` whoever reaches it may read everything, so it must listen on loopback only; it answers to no
+    other name.
     """
     needed("starlette", "dashboard")
     from starlette.applications import Starlette
@@ -51,7 +57,11 @@ def create_app(folder: Path, access: Any = None) -> Starlette:
 
     @contextlib.asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
+        if uploads is not None:
+            uploads.start()
         yield
+        if uploads is not None:
+            await uploads.close()
         refreshing.close()
         pool.shutdown()
         store.close()
@@ -59,13 +69,31 @@ def create_app(folder: Path, access: Any = None) -> Starlette:
     routes = [Route("/static/{name}", _static(), methods=["GET"])]
     for page in PAGES:
         routes += [Route(page.path, _html(page), methods=["GET"]), Route(page.api_path, _json(page), methods=["GET"])]
+    login = (
+        None
+        if access is None
+        else Login(access, lambda template, **values: rendered(template, [], **values), problem)
+    )
+    routes += [*(() if login is None else login.routes()), *(() if uploads is None else uploads.routes())]
     app = Starlette(
         routes=routes,
         lifespan=lifespan,
         exception_handlers={PyCarbonError: _failed, HTTPException: _failed, Exception: _failed},
     )
     app.state.store, app.state.pool, app.state.refreshing = store, pool, refreshing
+    refuse = problem if login is None else login.refuse
+    # around all of Starlette's own, so that its last resort for errors is guarded and has our headers, too
+    guard = Guard(app.build_middleware_stack(), access, refuse, lambda id: _project_of(store, id))
+    app.middleware_stack = SecurityHeaders(guard)
     return app
+
+
+def _project_of(store: Store, id: str) -> tuple[str, str] | None:
+    try:
+        found = store.run(id).summary
+    except PyCarbonError:
+        return None
+    return found.organisation, found.project
 
 
 def _static() -> Callable[[Request], Awaitable[Response]]:

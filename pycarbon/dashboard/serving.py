@@ -53,9 +53,12 @@ def url_of(opened: socket.socket) -> str:
     return f"http://[{host}]:{port}/" if ":" in host else f"http://{host}:{port}/"
 
 
-def serve(app: Starlette, opened: socket.socket, ready: Callable[[], None] | None = None) -> None:
+def serve(
+    app: Starlette, opened: socket.socket, ready: Callable[[], None] | None = None, proxies: str | None = None
+) -> None:
     """Answer requests until SIGINT or SIGTERM; `ready` is called when it begins to.
 
+    `proxies` are addresses whose word is taken for who asks, and whether by https (X-Forwarded-For, -Proto).
     No access log: what people look at is theirs. PyCarbonError where uvicorn is missing.
     """
     uvicorn = needed("uvicorn", "dashboard")
@@ -69,6 +72,8 @@ def serve(app: Starlette, opened: socket.socket, ready: Callable[[], None] | Non
             access_log=False,
             log_level="warning",
             server_header=False,
+            proxy_headers=proxies is not None,
+            forwarded_allow_ips=proxies,
             timeout_graceful_shutdown=GRACE_S,
         )
     )
