@@ -50,7 +50,7 @@ LAYERS = [
     "source_powercap  source_perf  source_msr  source_nvml  kernel_files  store.paths",
     "series  attribution  sources  growing  settings  store  gaps  regions  calls",
     "salvage  home  feeds  marking  remarks  exports.recorded",
-    "exports.about",
+    "exports.about  store.amend",
     "exports.tables",
     "exports.as_pandas",
     "siting  asking",

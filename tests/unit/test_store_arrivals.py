@@ -9,7 +9,9 @@ from store_files import recorded
 
 from pycarbon.analysis import load
 from pycarbon.errors import PyCarbonError
-from pycarbon.store import arrivals
+from pycarbon.store import arrivals, queries
+from pycarbon.store.database import Database
+from pycarbon.store.filters import Filter
 from pycarbon.store.index import Store
 
 
@@ -18,11 +20,11 @@ def test_it_is_there_as_a_look_at_the_file_finds_it(tmp_path):
     recorded(tmp_path / "a/p/1.pcr", "0001")
     path = recorded(tmp_path / "a/p/2.pcr", "0002", organisation="a", project="p", tags={"k": "v"})
     arrivals.add(tmp_path, path, load(path))
-    # THEN the index has that one alone, until somebody looks
-    store = Store(tmp_path)
-    [arrived] = store.runs()
+    # THEN the index has that one alone, until somebody asks it
+    with Database(tmp_path).reading() as connection:
+        [arrived] = queries.runs(connection, Filter())
     assert (arrived.summary.id, arrived.path) == ("0002", "a/p/2.pcr")
-    store.refresh()
+    store = Store(tmp_path)
     assert {found.summary.id for found in store.runs()} == {"0001", "0002"}
     # THEN what is said of it is what its file says
     store.refresh(everything=True)
