@@ -37,6 +37,7 @@ from pycarbon.sources import Discovery, Roots
 
 if TYPE_CHECKING:
     from pycarbon import _native
+    from pycarbon.pushing.at_end import Sending
     from pycarbon.reducing import Reducing
 
 DRAIN_EVERY_S = 1.0
@@ -83,6 +84,8 @@ class Recorder:
         self._synced_s = time.monotonic()
         self.store: Path | None = None
         """The run store that the run goes to; None where its user named a file."""
+        self.sending: Sending | None = None
+        """Where the run shall be sent when it has ended; None where nowhere."""
         self.interrupted = False
         """Whether somebody interrupted stop(), which went on to the end all the same."""
 

@@ -116,6 +116,10 @@ def plan(request: Request, inside: str | None) -> tuple[Recorder, list[str]]:
     recorder.notes.extend(complaints)
     if request.path is None:
         recorder.store = chosen.data_dir
+    if chosen.server is not None:
+        from pycarbon.pushing import at_end
+
+        recorder.sending = at_end.planned(chosen, inside is not None)
     return recorder, complaints
 
 
@@ -135,6 +139,18 @@ def keep(recorder: Recorder, outcome: Outcome) -> None:
             arrivals.add(store, path, outcome.shown)
     except Exception as error:
         recorder.notes.append(f"the run is not in the index yet, the next `pycarbon ls` finds it: {_why(error)}")
+
+
+def sent(recorder: Recorder, path: Path | None, *, at_once: bool) -> list[str]:
+    """See that a run that has ended is sent to its team's server, and give what its user should know of it.
+
+    Nobody waits for it and it never raises: see pushing/at_end.py, also for `at_once`.
+    """
+    if recorder.sending is None:
+        return []
+    from pycarbon.pushing import at_end
+
+    return at_end.ended(recorder.sending, recorder.run_id, path, at_once=at_once)
 
 
 def _ask_at_end(rating: Rating, service: str | None, started: datetime) -> Callable[[list[str]], dict[str, Any]]:
@@ -273,7 +289,7 @@ class Recording(Run):
             return
         self._result, self.path = outcome.run, outcome.path
         keep(recorder, outcome)
-        for line in recorder.notes[said:]:
+        for line in [*recorder.notes[said:], *sent(recorder, outcome.path, at_once=False)]:
             notice(line)
         if recorder.interrupted:
             raise KeyboardInterrupt

@@ -14,6 +14,7 @@ from pycarbon.errors import PyCarbonError
 MIN_RATE_HZ, MAX_RATE_HZ = 0.1, 20_000.0
 PRIORITIES = ("normal", "nice", "realtime")
 SCOPES = ("lifecycle", "direct")
+PUSH = ("auto", "wait", "off")
 LOCATE = ("off", "firmware", "cloud", "address")
 DATA_CENTRE = "data-centre"
 DEFAULT = "default"
@@ -36,6 +37,9 @@ class Settings:
     Making the computer emitted `embodied` kg of CO2e (or as much as the server of a cloud's instance type, such as
     "aws:m5.large"), spread over `lifetime_years`, of which the work has the share `embodied_share`; the data centre
     evaporates `wue_l_per_kwh` litres for a kWh of its computers. None: nobody said.
+
+    A run that has ended is sent to the team's `server`, if there is one, as `push` says: "auto", by a process that
+    nobody waits for; "wait", before the recording is over; or "off", not by itself.
     """
 
     organisation: str
@@ -56,6 +60,8 @@ class Settings:
     lifetime_years: float
     embodied_share: float
     wue_l_per_kwh: float | None
+    server: str | None
+    push: str
     data_dir: Path
     layers: Mapping[str, str]
 
@@ -114,6 +120,12 @@ def _service(value: Any) -> str:
     return _text(value)
 
 
+def _server(value: Any) -> str:
+    from pycarbon.pushing.address import checked
+
+    return checked(_text(value))
+
+
 def pue(value: Any) -> float | str:
     """Read a PUE; ValueError where it is none."""
     if isinstance(value, str) and value.strip().lower() in (DATA_CENTRE, "data-center"):
@@ -157,6 +169,8 @@ _CONVERT: dict[str, Callable[[Any], Any]] = {
     "lifetime_years": _number(0.1, 50.0),
     "embodied_share": _share,
     "wue_l_per_kwh": _number(0.0, 100.0),
+    "server": _server,
+    "push": _one_of(*PUSH),
     "data_dir": _path,
 }
 
@@ -202,7 +216,7 @@ def resolve(
         try:
             _CONVERT[name](value)
         except _NO_GOOD as error:
-            raise PyCarbonError(f"{name} {value!r} is no good: {_why(error)}") from None
+            raise PyCarbonError(f"{name} {_shown(name, value)} is no good: {_why(error)}") from None
     layers = [
         ("argument", given),
         ("environment", _from_environment(environ)),
@@ -227,6 +241,8 @@ def resolve(
         "lifetime_years": 4.0,
         "embodied_share": 1.0,
         "wue_l_per_kwh": None,
+        "server": None,
+        "push": PUSH[0],
         "data_dir": default_data_dir(environ),
     }
     origins = dict.fromkeys(values, "default")
@@ -236,7 +252,7 @@ def resolve(
                 values[name] = _CONVERT[name](found[name])
                 origins[name] = layer
             except _NO_GOOD as error:
-                complaints.append(f"{name} {found[name]!r} from {layer} is not used: {_why(error)}")
+                complaints.append(f"{name} {_shown(name, found[name])} from {layer} is not used: {_why(error)}")
     return Settings(**values, layers=origins), complaints
 
 
@@ -259,6 +275,11 @@ def _here() -> Path | None:
 def _why(error: Exception) -> str:
     text = str(error)
     return "it must be a number" if text.startswith(("could not convert", "float()", "int too large")) else text
+
+
+def _shown(name: str, value: Any) -> str:
+    """Show a value that is no good; of a server's address it may be the part that is nobody's business."""
+    return "(hidden, it may hold a password)" if name == "server" and set(str(value)) & set("@?#") else repr(value)
 
 
 def _from_environment(environ: Mapping[str, str]) -> dict[str, str]:

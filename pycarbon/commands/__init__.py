@@ -20,6 +20,7 @@ COMMANDS = {
     "kernels": "say what each kernel cost that ran on a GPU, from a trace of them",
     "export": "write a recorded run for other tools: Parquet, CSV, JSON, Perfetto and Chrome traces",
     "repair": "make a whole run file of one that was damaged or cut off",
+    "push": "send runs to the team's server, or what waits to be sent there",
     "intensity": "say what a kilowatt-hour emits somewhere, and where the figure is from",
     "zones": "list the places whose electricity is known, and what they are called",
     "advise": "say where and when a recorded run would emit less, and what in it was waste",

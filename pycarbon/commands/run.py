@@ -180,7 +180,7 @@ def _finish(recorder: Recorder, ended: launch.Ended, said: int, options: argpars
         footer = {"exit_status": ended.status, "start_ns": ended.start_ns}
         outcome = recorder.stop(ended.end_ns, footer, ended.cpu_s)
         recording.keep(recorder, outcome)
-        _tell(recorder.notes[said:])
+        _tell([*recorder.notes[said:], *recording.sent(recorder, outcome.path, at_once=True)])
         if sys.stderr is not None:
             report = reports.get("json" if options.json else "text", sys.stderr)
             _say(report.render(outcome.shown))

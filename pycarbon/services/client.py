@@ -9,7 +9,6 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta, timezone
-from email.utils import parsedate_to_datetime
 from typing import Any, NoReturn
 from urllib.parse import urljoin, urlsplit
 
@@ -18,7 +17,7 @@ from pycarbon.services import turns
 from pycarbon.services.cache import Cache, Entry, Kind, good_until
 from pycarbon.services.keys import Key, hide, scrub
 from pycarbon.services.reading import Reading, Unusable
-from pycarbon.services.transport import Answer, Request, Unreachable, exchange
+from pycarbon.services.transport import Answer, Request, Unreachable, exchange, retry_after_s
 
 Values = Mapping[str, "str | Key"]
 """Parameters or headers; what is a Key is sent, and never written, shown or made part of a cache entry's name."""
@@ -184,7 +183,7 @@ class Client:
                     if answer.status != 200:
                         self._refused(answer, path)
                     return answer
-                asked_s = self._retry_after_s(answer)
+                asked_s = retry_after_s(answer, self.clocks.now())
                 trouble = "is asked too often" if answer.status == 429 else "is out of order"
                 trouble = f"{trouble} ({answer.status})"
                 if asked_s is not None:
@@ -220,18 +219,6 @@ class Client:
             self._fail(f"redirects to another address, {there.scheme}://{there.hostname}, which is not followed")
         # The parameters are ours; those that the new address repeats would come twice.
         return replace(request, url=there._replace(query="", fragment="").geturl())
-
-    def _retry_after_s(self, answer: Answer) -> float | None:
-        text = answer.headers.get("retry-after", "").strip()
-        if text.isascii() and text.isdigit():
-            return float(text)
-        try:
-            until = parsedate_to_datetime(text)
-            if until.tzinfo is None:
-                until = until.replace(tzinfo=timezone.utc)
-            return max(0.0, (until - self.clocks.now()).total_seconds())
-        except (ValueError, TypeError, IndexError, OverflowError):
-            return None
 
     def _refused(self, answer: Answer, path: str) -> NoReturn:
         variables = " and ".join(dict.fromkeys(key.variable for key in self._keys)) or "a key"

@@ -12,11 +12,18 @@ import logging
 import ssl
 import threading
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass
+from datetime import datetime, timezone
+from email.utils import parsedate_to_datetime
 from functools import lru_cache
+from typing import TYPE_CHECKING
 
 from pycarbon._version import __version__
+
+if TYPE_CHECKING:
+    import httpx
 
 
 class Unreachable(Exception):
@@ -25,12 +32,14 @@ class Unreachable(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What is sent, with its secrets: never shown."""
+    """What is sent, with its secrets: never shown. `content` gives a body in pieces, and the headers its length."""
 
     url: str
     params: Mapping[str, str]
     headers: Mapping[str, str]
     basic: tuple[str, str] | None = None
+    method: str = "GET"
+    content: Callable[[], Iterator[bytes]] | None = None
 
     def __repr__(self) -> str:
         """Show nothing that could be a key."""
@@ -46,15 +55,18 @@ class Answer:
     body: bytes
 
 
-def exchange(request: Request, *, timeout_s: float, deadline_s: float, answer_bytes: int) -> Answer:
+def exchange(
+    request: Request, *, timeout_s: float, deadline_s: float, answer_bytes: int, client: httpx.Client | None = None
+) -> Answer:
     """Send a request and wait for its whole answer, at most `deadline_s` seconds.
 
-    Needs httpx. Follows no redirect. Raises Unreachable where there is no whole answer.
+    Needs httpx. Follows no redirect. Raises Unreachable where there is no whole answer. `client` keeps connections
+    for many requests; where this raises it must not be used again, for a thread may still hold it.
     """
     found: list[Answer | Unreachable] = []
     wait_s = min(timeout_s, deadline_s)
     thread = threading.Thread(
-        target=_send, args=(request, wait_s, answer_bytes, found), daemon=True, name="pycarbon-service"
+        target=_send, args=(request, wait_s, answer_bytes, client, found), daemon=True, name="pycarbon-service"
     )
     try:
         thread.start()
@@ -68,33 +80,64 @@ def exchange(request: Request, *, timeout_s: float, deadline_s: float, answer_by
     return found[0]
 
 
-def _send(request: Request, wait_s: float, answer_bytes: int, found: list[Answer | Unreachable]) -> None:
+def _send(
+    request: Request,
+    wait_s: float,
+    answer_bytes: int,
+    client: httpx.Client | None,
+    found: list[Answer | Unreachable],
+) -> None:
     """Exchange in this thread; whatever happens becomes one entry of `found`, without a traceback."""
     _this_thread.asking = True
     try:
-        found.append(_answer(request, wait_s, answer_bytes))
+        with nullcontext(client) if client is not None else client_for_many() as used:
+            found.append(_answer(request, wait_s, answer_bytes, used))
     except Unreachable as reason:
         found.append(Unreachable(str(reason)))
     except Exception as error:
         found.append(Unreachable(_words(error, wait_s)))
 
 
-def _answer(request: Request, wait_s: float, answer_bytes: int) -> Answer:
+def client_for_many() -> httpx.Client:
+    """Make a client that keeps its connections between exchanges; its owner closes it."""
     import httpx  # an extra, and slow to import
 
+    # No proxy for this machine: what may go there unencrypted would travel.
+    direct = dict.fromkeys(("all://localhost", "all://127.0.0.1", "all://[::1]"))
+    return httpx.Client(verify=_certificates(), follow_redirects=False, mounts=direct)
+
+
+def retry_after_s(answer: Answer, now: datetime) -> float | None:
+    """Say for how long a server wants to be left alone; None where it does not say."""
+    text = answer.headers.get("retry-after", "").strip()
+    if text.isascii() and text.isdigit():
+        return float(text)
+    try:
+        until = parsedate_to_datetime(text)
+        if until.tzinfo is None:
+            until = until.replace(tzinfo=timezone.utc)
+        return max(0.0, (until - now).total_seconds())
+    except (ValueError, TypeError, IndexError, OverflowError):
+        return None
+
+
+def _answer(request: Request, wait_s: float, answer_bytes: int, client: httpx.Client) -> Answer:
+    import httpx
+
+    _hush()  # a client has imported all that logs
     headers = {"User-Agent": f"pycarbon/{__version__}", "Accept": "application/json", "Accept-Encoding": "gzip"}
-    with httpx.Client(verify=_certificates(), timeout=wait_s, follow_redirects=False) as client:
-        _hush()  # a client has imported all that logs
-        with client.stream(
-            "GET",
-            request.url,
-            params=dict(request.params) or None,
-            headers={**headers, **request.headers},
-            auth=httpx.BasicAuth(*request.basic) if request.basic else None,
-        ) as response:
-            told = {name.lower(): value for name, value in response.headers.items()}
-            packing = told.get("content-encoding", "identity").strip().lower()
-            return Answer(response.status_code, told, _body(response.iter_raw(), packing, answer_bytes))
+    with client.stream(
+        request.method,
+        request.url,
+        params=dict(request.params) or None,
+        headers={**headers, **request.headers},
+        content=None if request.content is None else request.content(),
+        auth=httpx.BasicAuth(*request.basic) if request.basic else None,
+        timeout=wait_s,
+    ) as response:
+        told = {name.lower(): value for name, value in response.headers.items()}
+        packing = told.get("content-encoding", "identity").strip().lower()
+        return Answer(response.status_code, told, _body(response.iter_raw(), packing, answer_bytes))
 
 
 @lru_cache(maxsize=1)
