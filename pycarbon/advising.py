@@ -44,6 +44,8 @@ def advise(run: Run, zone: str | None = None) -> Advised:
     energy, emissions = run.energy, run.emissions
     if math.isnan(energy.total_j):
         raise PyCarbonError("there is nothing to advise on: what this run used is not known, by counter or model")
+    if math.isnan(energy.high_j):
+        raise PyCarbonError("there is nothing to advise on: of this run's energy no interval is known")
     if not math.isfinite(energy.high_j) or not math.isfinite(emissions.high_g):
         raise PyCarbonError("there is nothing to advise on: this run's energy is beyond all numbers")
     used = Used(Range(energy.low_j, energy.total_j, energy.high_j), emissions, run.rating, run.energy_by_hour)

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from pycarbon import home, series, totals
 from pycarbon.attribution import CpuTime, cpu_time, gpu_shares, shares
 from pycarbon.by_hour import energy_by_hour
-from pycarbon.energy import LINE_DTYPE, MOST_SHOWN, ChannelEnergy, Timeline, channel_energy, power
+from pycarbon.energy import LINE_DTYPE, MOST_SHOWN, ChannelEnergy, Timeline, channel_energy, power, told_energy
 from pycarbon.errors import PyCarbonError, RunFileError
 from pycarbon.frame import LATEST_NS
 from pycarbon.gaps import Gaps, gaps
@@ -326,6 +326,9 @@ class Run(Rated):
         return best
 
     def _channel_energy(self, channel: Channel) -> ChannelEnergy:
+        told = self._meta("told", {})
+        if channel.domain in told:
+            return told_energy(channel, float(told[channel.domain]), self.duration_s)
         if channel.source != "model":
             return channel_energy(self.data, channel)
         curve, cpu = self._curves[channel.domain], self._cpu

@@ -50,6 +50,8 @@ def energy_by_hour(data: RunData, supplies: Sequence[Supply], total_j: float) ->
     inner_ns = _when(clock, np.arange(first + 1, last + 1, dtype=np.int64) * HOUR_NS, data.start_ns, data.end_ns)
     border_ns = np.concatenate([[data.start_ns], inner_ns, [data.end_ns]]).astype(np.float64)
     level_j = sum((supply.level_j(border_ns) for supply in supplies), np.zeros(len(border_ns)))
+    if total_j > 0 and level_j[-1] <= level_j[0]:
+        return None  # another tool told the total alone
     return EnergyByHour(int(first), tuple(np.maximum(np.diff(level_j), 0.0).tolist()))
 
 

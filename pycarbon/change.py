@@ -22,7 +22,10 @@ CHANGED: tuple[Verdict, ...] = ("more", "less", "new", "gone")
 
 @dataclass(frozen=True, slots=True)
 class Value:
-    """A figure of one run; `best` is None where the run does not tell it, and its bounds hold all the same."""
+    """A figure of one run; `best` is None where the run does not tell it, and its bounds hold all the same.
+
+    Both bounds are NaN where nobody knows them.
+    """
 
     best: float | None
     low: float
@@ -54,15 +57,17 @@ def exactly(value: float) -> Value:
 
 
 def known(best: float | None, low: float | None, high: float | None, kind: Kind) -> Value | None:
-    """Give a figure; None where its bounds, or the figure itself, are no numbers."""
-    if low is None or high is None or not (math.isfinite(low) and math.isfinite(high)):
+    """Give a figure; None where it is no number, or its bounds are infinite, or nothing is known of it."""
+    if low is None or high is None or math.isinf(low) or math.isinf(high):
         return None
-    return None if best is not None and not math.isfinite(best) else Value(best, low, high, kind)
+    if best is None:
+        return None if math.isnan(low) or math.isnan(high) else Value(best, low, high, kind)
+    return Value(best, low, high, kind) if math.isfinite(best) else None
 
 
 def change_of(a: Value | None, b: Value | None) -> Change:
     """Say what became of a figure that was `a` and is `b`: `b - a` and `b / a`."""
-    if a is None or b is None:
+    if a is None or b is None or any(map(math.isnan, (a.low, a.high, b.low, b.high))):
         return Change("not known")
     told = a.best is not None and b.best is not None
     if b.low > a.high:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pycarbon import hours
 from pycarbon.hours import EnergyByHour
 from pycarbon.intensity import Intensity
-from pycarbon.interval import Range
+from pycarbon.interval import Range, is_interval
 
 JOULES_PER_KWH = 3.6e6
 EXACT_PUE = Range(1.0, 1.0, 1.0)
@@ -58,7 +58,8 @@ def from_energy(
     `pue` (power usage effectiveness, 1 or more) is applied here and nowhere else, so the energy must be that of the
     computer alone. Where the intensity has hourly values and `by_hour` says when the energy was used, each hour's
     energy meets its own intensity. Raises ValueError for an energy or an intensity that is negative, not finite or
-    outside its own interval, and for a PUE below 1.
+    outside its own interval, and for a PUE below 1. Where nobody knows the ends of either, both are NaN, and so are
+    those of the grams.
     """
     low, best, high = (intensity.low_g_per_kwh, intensity.intensity_g_per_kwh, intensity.high_g_per_kwh)
     weighted = None
@@ -95,8 +96,8 @@ def _co2e_g(energy_j: float, intensity_g_per_kwh: float, pue: float) -> float:
 
 
 def _check(what: str, unit: str, low: float, value: float, high: float) -> None:
-    """Refuse anything but 0 <= low <= value <= high < infinity; NaN fails every comparison."""
-    if not 0 <= low <= value <= high < math.inf:
+    """Refuse what is no figure with its interval, or without one."""
+    if not is_interval(low, value, high):
         raise ValueError(
             f"{what} must be finite with 0 <= low <= value <= high, not low {low}, value {value}, high {high} {unit}"
         )

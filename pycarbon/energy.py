@@ -52,7 +52,8 @@ LINE_DTYPE = np.dtype([("time_ns", "<i8"), ("t_before_ns", "<i8"), ("t_seen_ns",
 
 @dataclass(frozen=True, slots=True)
 class ChannelEnergy:
-    """What one channel used. `low_j` and `high_j` enclose the truth; `peak_power_w` is None where unresolved.
+    """What one channel used. `low_j` and `high_j` enclose the truth, and are NaN where nobody knows them;
+    `peak_power_w` is None where unresolved.
 
     An ambiguous one may have gone round its range unseen at every update: nobody knows its energy.
     """
@@ -338,6 +339,24 @@ def channel_energy(run: RunData, channel: Channel) -> ChannelEnergy:
         timeline.gap_s(start_ns, end_ns),
         channel.in_total and not timeline.is_ambiguous and len(timeline.level_j) > 0,
         timeline.is_ambiguous,
+    )
+
+
+def told_energy(channel: Channel, energy_j: float, duration_s: float) -> ChannelEnergy:
+    """Say what a channel used of which another tool told the energy alone: nobody knows its interval."""
+    mean_w, unknown = energy_j / duration_s if duration_s > 0 else 0.0, math.nan
+    return ChannelEnergy(
+        channel.domain,
+        channel.source,
+        channel.kind,
+        energy_j,
+        unknown,
+        unknown,
+        mean_w,
+        None,
+        0,
+        0.0,
+        channel.in_total,
     )
 
 

@@ -36,9 +36,10 @@ class Intensity:
     """The carbon intensity of a zone's electricity, in g CO2e per kWh generated.
 
     `low_g_per_kwh` and `high_g_per_kwh` bound how well the mean of `year` describes the zone in use; of a zone with
-    `hours`, those bound each hour. `place_known` is False where nobody named a place and the world's value with its
-    wide range stands in. `asked` is the zone somebody asked for where it is another, `note` what a reader must know.
-    `type` is AVERAGE, MARGINAL or OWN. `dataclasses.asdict(x)` is JSON, and `from_dict(that)` is equal to x.
+    `hours`, those bound each hour. Both are NaN (None in a file) where nobody knows them. `place_known` is False
+    where nobody named a place and the world's value with its wide range stands in. `asked` is the zone somebody asked
+    for where it is another, `note` what a reader must know. `type` is AVERAGE, MARGINAL or OWN.
+    `dataclasses.asdict(x)` is JSON, and `from_dict(that)` is equal to x.
     """
 
     zone: str
@@ -176,7 +177,8 @@ def lookup(zone: str | None, *, year: int | None = None, scope: str = "lifecycle
 def from_dict(values: Mapping[str, Any]) -> Intensity:
     """Read what dataclasses.asdict made of an Intensity, also an older version's."""
     known = {field.name: values[field.name] for field in fields(Intensity) if field.name in values}
-    return Intensity(**known | {"hours": hours.from_dict(values.get("hours"))})
+    ends = {name: math.nan for name in ("low_g_per_kwh", "high_g_per_kwh") if values.get(name, 0.0) is None}
+    return Intensity(**known | ends | {"hours": hours.from_dict(values.get("hours"))})
 
 
 def zone_kind(zone: str) -> str:

@@ -6,9 +6,16 @@ import math
 from dataclasses import dataclass
 
 
+def is_interval(low: float, best: float, high: float) -> bool:
+    """Say whether 0 <= low <= best <= high < infinity; both ends are NaN where nobody knows them."""
+    if math.isnan(low) and math.isnan(high):
+        return 0 <= best < math.inf
+    return 0 <= low <= best <= high < math.inf
+
+
 @dataclass(frozen=True, slots=True)
 class Range:
-    """A figure with its interval: low <= best <= high."""
+    """A figure with its interval: low <= best <= high. Both ends are NaN where nobody knows them."""
 
     low: float
     best: float
@@ -16,7 +23,7 @@ class Range:
 
     def __post_init__(self) -> None:
         """Refuse an interval that does not hold its figure."""
-        if not 0 <= self.low <= self.best <= self.high < math.inf:
+        if not is_interval(self.low, self.best, self.high):
             raise ValueError(f"not an interval: {self.low}, {self.best}, {self.high}")
 
     def times(self, factor: float) -> Range:

@@ -91,6 +91,11 @@ def _ordered(low: str, best: str, high: str) -> Check:
     return check
 
 
+def _both_or_none(low: str, high: str) -> Check:
+    """Check that the ends of an interval are both known, or neither."""
+    return lambda values: (values[low] is None) == (values[high] is None)
+
+
 def _all(*checks: Check) -> Check:
     return lambda value: all(check(value) for check in checks)
 
@@ -100,11 +105,12 @@ _CHANNEL_ENERGY = _all(
     _record(
         **dict.fromkeys(("domain", "source"), _TEXT),
         kind=_KIND,
-        **dict.fromkeys(("energy_j", "low_j", "high_j", "mean_power_w", "gap_s"), _FINITE),
-        peak_power_w=_SHARE,
+        **dict.fromkeys(("energy_j", "mean_power_w", "gap_s"), _FINITE),
+        **dict.fromkeys(("low_j", "high_j", "peak_power_w"), _SHARE),
         edges=_whole(0, 1 << 62),
         **dict.fromkeys(("in_total", "is_ambiguous"), _is(bool)),
     ),
+    _both_or_none("low_j", "high_j"),
     _ordered("low_j", "energy_j", "high_j"),
 )
 _REGION = _all(
@@ -122,11 +128,12 @@ _REGION = _all(
 )
 _ENERGY = _all(
     _record(
-        **dict.fromkeys(("total_j", "low_j", "high_j"), _FINITE),
+        total_j=_FINITE,
         kind=_KIND,
-        **dict.fromkeys(("process_j", "process_low_j", "process_high_j"), _SHARE),
+        **dict.fromkeys(("low_j", "high_j", "process_j", "process_low_j", "process_high_j"), _SHARE),
         channels=_each(_CHANNEL_ENERGY),
     ),
+    _both_or_none("low_j", "high_j"),
     _ordered("low_j", "total_j", "high_j"),
     _ordered("process_low_j", "process_j", "process_high_j"),
 )
@@ -163,10 +170,12 @@ _HOURLY = ("low_g_per_kwh", "mean_g_per_kwh", "high_g_per_kwh")
 _INTENSITY: Check = lambda value: (  # noqa: E731
     _record(
         **dict.fromkeys(("zone", "name", "method", "source"), _TEXT),
-        **dict.fromkeys(("low_g_per_kwh", "intensity_g_per_kwh", "high_g_per_kwh"), _GRAMS),
+        intensity_g_per_kwh=_GRAMS,
+        **dict.fromkeys(("low_g_per_kwh", "high_g_per_kwh"), _maybe(_GRAMS)),
         year=_is(int),
     )(value)
-    and value["low_g_per_kwh"] <= value["intensity_g_per_kwh"] <= value["high_g_per_kwh"]
+    and _both_or_none("low_g_per_kwh", "high_g_per_kwh")(value)
+    and _ordered("low_g_per_kwh", "intensity_g_per_kwh", "high_g_per_kwh")(value)
     and type(value.get("place_known", True)) is bool
     and all(type(value.get(name, "")) is str for name in ("scope", "flow", "gas", "type", "note"))
     and type(value.get("asked", "")) in (str, type(None))
@@ -190,6 +199,7 @@ META_MEMBERS: dict[str, Check] = {
         lambda rings: not any("/" in name or "\\" in name or "\0" in name for name in rings),  # files of one folder
     ),
     "obstacles": _each(_record(source=_TEXT, what=_TEXT, remedy=_TEXT)),
+    "told": _map_of(_number(0, 1e300)),
     "curves": _each(
         lambda value: (
             _record(domain=_TEXT, basis=_TEXT, idle_w=_WATTS, full_w=_WATTS, exponent=_range(100))(value)

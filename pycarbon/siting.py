@@ -13,7 +13,7 @@ from pycarbon import clouds, factors
 from pycarbon.emissions import EXACT_PUE
 from pycarbon.errors import IntensityError
 from pycarbon.footprint import Hardware, hardware
-from pycarbon.intensity import Method, Row, choose
+from pycarbon.intensity import SCOPES, Method, Row, choose
 from pycarbon.interval import Range
 from pycarbon.rating import MACHINE_ALONE, Rating
 from pycarbon.settings import DATA_CENTRE, Settings
@@ -77,7 +77,7 @@ def rated_again(
     again = rating
     if not (zone is None and year is None and method is None and own is None):
         before = rating.intensity
-        method = method or Method(before.scope, before.flow, before.gas)
+        method = method or Method(before.scope or SCOPES[0], before.flow or None, before.gas or None)
         theirs = {} if own is None else factors.read(own)
         again = rating.taking(choose(place, method, year=year, at=at, own=theirs))
         told = tuple(other for other in rating.others if other.type == "marginal" and zone is None)

@@ -18,7 +18,8 @@ MOST_REGIONS = 1000
 
 @dataclass(frozen=True, slots=True)
 class Energy:
-    """What a run used, in joules; every figure lies between its low and its high.
+    """What a run used, in joules; every figure lies between its low and its high, which are NaN where nobody knows
+    them, as of figures that another tool told.
 
     The total adds the channels whose `in_total` is true, and its kind is that of its least certain part.
     `process_j` is the recorded process tree's share of the total, `attributed` by CPU time, and of GPUs by theirs;
@@ -83,10 +84,13 @@ class Totals:
 
 
 def to_dict(totals: Totals) -> dict[str, Any]:
-    """Give totals as JSON can hold them; empty where one of them is no number."""
+    """Give totals as JSON can hold them, an end of an interval that nobody knows as None; empty where any other of
+    them is no number.
+    """
+    energy = asdict(totals.energy)
     values: dict[str, Any] = {
         "arithmetic": ARITHMETIC,
-        "energy": asdict(totals.energy),
+        "energy": _with_ends(energy, None) | {"channels": [_with_ends(one, None) for one in energy["channels"]]},
         "remarks": list(totals.remarks),
     }
     if totals.regions is not None and len(totals.regions) <= MOST_REGIONS:
@@ -102,8 +106,10 @@ def from_dict(values: dict[str, Any]) -> Totals | None:
     if values.get("arithmetic") != ARITHMETIC:
         return None
     stored = values["energy"]
-    channels = tuple(ChannelEnergy(**_members(ChannelEnergy, channel)) for channel in stored["channels"])
-    energy = Energy(**_members(Energy, stored) | {"channels": channels})
+    channels = tuple(
+        ChannelEnergy(**_with_ends(_members(ChannelEnergy, channel), math.nan)) for channel in stored["channels"]
+    )
+    energy = Energy(**_with_ends(_members(Energy, stored), math.nan) | {"channels": channels})
     remarks, by_hour, regions, outside = tuple(values["remarks"]), None, None, None
     if "by_hour" in values:
         by_hour = EnergyByHour(values["by_hour"]["first_hour"], tuple(values["by_hour"]["energy_j"]))
@@ -111,6 +117,13 @@ def from_dict(values: dict[str, Any]) -> Totals | None:
         regions = tuple(Region(**_members(Region, region)) for region in values["regions"])
         outside = None if values["outside"] is None else Region(**_members(Region, values["outside"]))
     return Totals(energy, remarks, regions, outside, by_hour)
+
+
+def _with_ends(values: dict[str, Any], unknown: float | None) -> dict[str, Any]:
+    """Write the ends of an interval that nobody knows in another way: NaN in memory, None in a file."""
+    told = values["low_j"], values["high_j"]
+    is_known = all(end is not None and end == end for end in told)
+    return values if is_known else values | {"low_j": unknown, "high_j": unknown}
 
 
 def _members(kind: Any, values: dict[str, Any]) -> dict[str, Any]:

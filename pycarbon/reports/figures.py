@@ -8,6 +8,7 @@ from itertools import pairwise
 
 _PREFIXES = ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k"), (1.0, ""), (1e-3, "m"), (1e-6, "µ"), (1e-9, "n"))
 MOST_DECIMALS = 12
+NO_INTERVAL = "interval not known"
 _BARS = "▁▂▃▄▅▆▇█"
 
 
@@ -27,7 +28,12 @@ def digits(value: float) -> str:
 
 
 def with_interval(value: float, low: float, high: float, factor: float) -> tuple[str, str]:
-    """Write a figure and its two ends in one unit: three digits each, or as many as tell the ends apart."""
+    """Write a figure and its two ends in one unit: three digits each, or as many as tell the ends apart.
+
+    Ends that nobody knows (NaN) are said to be unknown.
+    """
+    if math.isnan(low) or math.isnan(high):
+        return f"{value / factor:.{_decimals(value / factor)}f}", NO_INTERVAL
     width = (high - low) / factor
     needed = 1 - math.floor(math.log10(width)) if width > 0 and math.isfinite(width) else 0
     figure, *ends = (
