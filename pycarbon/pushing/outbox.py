@@ -26,7 +26,7 @@ from typing import Any
 
 from pycarbon.errors import PyCarbonError
 
-_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
+_ID = re.compile(r"[0-9A-Za-z_-]{4,64}")
 
 
 @dataclass(frozen=True, slots=True)

@@ -193,7 +193,7 @@ class Pusher:
         return Done(entry, "waiting")
 
     def _next_s(self, tries: int) -> float:
-        """Say when to try again after so many failures: twice as late each time, by chance up to a half more or less."""
+        """Say when to try again after so many failures: twice as late each time, give or take half by chance."""
         wait_s = min(FIRST_S * 2.0 ** min(tries - 1, 30), LONGEST_S)
         return self._clocks.now_s() + wait_s * (0.5 + self._clocks.uniform())
 

@@ -28,6 +28,7 @@ NAMES = (
     "pue",
     "data_dir",
 )
+OF_SENDING = ("server", "push")
 OF_CARBON = ("scope", "factors", "service", "locate")
 OF_FOOTPRINT = ("embodied", "lifetime_years", "embodied_share", "wue_l_per_kwh")
 
@@ -64,7 +65,10 @@ def test_without_any_layer_the_defaults_hold(place):
         1.0,
         None,
     )
-    assert found.layers == dict.fromkeys(NAMES + OF_CARBON + OF_FOOTPRINT, "default") and complaints == []
+    assert (found.server, found.push) == (None, "auto")
+    assert (
+        found.layers == dict.fromkeys(NAMES + OF_CARBON + OF_FOOTPRINT + OF_SENDING, "default") and complaints == []
+    )
 
 
 def test_the_first_layer_that_says_something_wins(place):
@@ -98,6 +102,7 @@ def test_every_name_can_be_set_everywhere(place):
     place.environ |= {"PYCARBON_EMBODIED_SHARE": "0.25", "PYCARBON_SCOPE": "direct", "PYCARBON_LOCATE": "off"}
     place.environ |= {"PYCARBON_FACTORS": "~/own.csv", "PYCARBON_SERVICE": "uk"}
     place.environ |= {"PYCARBON_EXPERIMENT": "e"}
+    place.environ |= {"PYCARBON_SERVER": " https://Carbon.example.org/ ", "PYCARBON_PUSH": "off"}
     # WHEN they are put together THEN all of them count
     found, complaints = place.resolve(project=" p ")
     assert (found.organisation, found.project, found.experiment) == ("o", "p", "e")
@@ -106,6 +111,7 @@ def test_every_name_can_be_set_everywhere(place):
     assert (found.cpu_budget_percent, found.priority) == (0.0, "realtime")
     assert (found.keep_marks, found.sync_s) == (7, 5.0)
     assert (found.scope, found.service, found.locate) == ("direct", "uk", "off")
+    assert (found.server, found.push) == ("https://carbon.example.org", "off")
     assert found.factors == Path("~/own.csv").expanduser()
     assert (found.embodied, found.lifetime_years, found.embodied_share, found.wue_l_per_kwh) == (
         0.0,
@@ -129,7 +135,7 @@ def test_every_name_can_be_set_everywhere(place):
         "priority": "environment",
         "keep_marks": "environment",
         "sync_s": "environment",
-        **dict.fromkeys(OF_CARBON, "environment"),
+        **dict.fromkeys(OF_CARBON + OF_SENDING, "environment"),
     }
     assert complaints == []
 
@@ -169,6 +175,8 @@ def test_a_file_of_factors_lies_beside_the_settings_or_at_somebodys_home(place):
         ("embodied_share", "1.01", "between 0 and 1"),
         ("wue_l_per_kwh", "101", "between 0 and 100"),
         ("wue_l_per_kwh", "nan", "between 0 and 100"),
+        ("server", "carbon.example.org", "an address like https://carbon.example.org"),
+        ("push", "always", "one of auto, wait, off"),
         ("project", "   ", "not empty"),
         ("data_dir", "~no-such-user-anywhere/x", "home"),
     ],
@@ -186,6 +194,8 @@ def test_a_bad_value_falls_to_the_next_layer(place, name, text, why):
         "lifetime_years": 5.0,
         "embodied_share": 0.5,
         "wue_l_per_kwh": 1.5,
+        "server": "https://good.example.org",
+        "push": "wait",
         "project": "good",
         "data_dir": "/good",
     }[name]
@@ -197,6 +207,16 @@ def test_a_bad_value_falls_to_the_next_layer(place, name, text, why):
     assert str(getattr(found, name)) == str(good) and found.layers[name] == str(place.config)
     (line,) = complaints
     assert name in line and repr(text) in line and "environment" in line and why in line and "\n" not in line
+
+
+def test_a_servers_password_is_not_repeated(place):
+    # GIVEN a password in the address of a server THEN no line says it, wherever it is
+    place.environ["PYCARBON_SERVER"] = "https://me:hunter2@carbon.example.org"
+    found, [line] = place.resolve()
+    assert found.server is None and "hunter2" not in line and "PYCARBON" not in line and "server" in line
+    with pytest.raises(PyCarbonError) as caught:
+        place.resolve(server="https://carbon.example.org?token=hunter2")
+    assert "hunter2" not in str(caught.value)
 
 
 @pytest.mark.parametrize(
