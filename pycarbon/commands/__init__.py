@@ -19,6 +19,7 @@ COMMANDS = {
     "merge": "put runs of several machines into one report, on a common clock",
     "kernels": "say what each kernel cost that ran on a GPU, from a trace of them",
     "export": "write a recorded run for other tools: Parquet, CSV, JSON, Perfetto and Chrome traces",
+    "import": "take what CodeCarbon recorded, an emissions.csv, into the run store",
     "repair": "make a whole run file of one that was damaged or cut off",
     "push": "send runs to the team's server, or what waits to be sent there",
     "intensity": "say what a kilowatt-hour emits somewhere, and where the figure is from",
