@@ -32,10 +32,18 @@ class Place:
 def put(connection: sqlite3.Connection, summary: RunSummary, place: Place) -> str | None:
     """Add a run, or change what is known of it; None, or the path of another file that holds the same run.
 
-    Of two files with one run the first one found counts; the other is noted as refused.
+    Of two files with one run the first one found counts, but one of the store itself before one that lies elsewhere;
+    the other is noted as refused.
     """
     remove(connection, place.source, place.path)
     other = connection.execute("SELECT source, path FROM runs WHERE id = ?", [clean(summary.id)]).fetchone()
+    if other is not None and other[0] and not place.source:
+        size_bytes, mtime_ns = connection.execute(
+            "SELECT size_bytes, mtime_ns FROM runs WHERE source = ? AND path = ?", other
+        ).fetchone()
+        why = f"it is the same run as {place.path} in the store"
+        refuse(connection, Place(other[0], other[1], size_bytes, mtime_ns), why, clean(summary.id))
+        other = None
     if other is not None:
         where = "/".join(filter(None, other))
         refuse(connection, place, f"it is the same run as {where}", clean(summary.id))
