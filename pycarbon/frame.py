@@ -7,11 +7,22 @@ import struct
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 from pycarbon.errors import RunFileError
 
 Data = bytes | memoryview
+
+
+class Bytes(Protocol):
+    """A file's bytes, in memory or elsewhere: what reads a run takes slices of them."""
+
+    def __len__(self) -> int:
+        """Count them."""
+
+    def __getitem__(self, span: slice, /) -> Data:
+        """Give some of them, of a slice without a step."""
+
 
 MAGIC = b"\x89PCR\r\n\x1a\n"
 VERSION = 1
@@ -80,7 +91,7 @@ def json_frame(frame_type: int, values: dict[str, Any]) -> Frame:
     return Frame(frame_type, payload, flags=IGNORABLE if frame_type in (EVENT, LEDGER_NAMES, KERNELS) else 0)
 
 
-def check_header(data: Data, where: str) -> bool:
+def check_header(data: Bytes, where: str) -> bool:
     """Check a file's first bytes; False where the file was cut within them.
 
     RunFileError, with `where` in it, for what is no run file or of an unknown version.
@@ -122,7 +133,7 @@ class FrameHeader(NamedTuple):
     checksum: int
 
 
-def read_header(data: Data, offset: int) -> FrameHeader | None:
+def read_header(data: Bytes, offset: int) -> FrameHeader | None:
     """Give the header of the frame at an offset; None where it is cut or damaged."""
     head = bytes(data[offset : offset + FRAME_HEADER_BYTES])
     if len(head) < FRAME_HEADER_BYTES or _CRC.unpack_from(head, _FRAME_HEADER.size)[0] != zlib.crc32(head[:-4]):
@@ -131,7 +142,7 @@ def read_header(data: Data, offset: int) -> FrameHeader | None:
     return header if header.length <= MAX_PAYLOAD_BYTES else None
 
 
-def read_frame(data: Data, offset: int, sequence: int | None = None) -> tuple[Frame, int] | None:
+def read_frame(data: Bytes, offset: int, sequence: int | None = None) -> tuple[Frame, int] | None:
     """Give the frame at an offset, and where it ends; None where it is cut or damaged, or has another number.
 
     The payload is not copied out of `data`.
@@ -158,12 +169,12 @@ def read_frame(data: Data, offset: int, sequence: int | None = None) -> tuple[Fr
     return frame, end
 
 
-def sequence_at(data: Data, offset: int) -> int:
+def sequence_at(data: Bytes, offset: int) -> int:
     """Give the sequence number of the whole frame at an offset."""
-    return int(_CRC.unpack_from(data, offset + 8)[0])
+    return int(_CRC.unpack(data[offset + 8 : offset + 8 + _CRC.size])[0])
 
 
-def frames(data: Data, where: str) -> Iterator[tuple[int, Frame]]:
+def frames(data: Bytes, where: str) -> Iterator[tuple[int, Frame]]:
     """Give the whole frames of a file's bytes with their offsets, up to the first that is cut or damaged.
 
     RunFileError, with `where` in it, for what is no run file or of an unknown version.

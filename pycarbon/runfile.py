@@ -10,7 +10,7 @@ from typing import Any
 
 from pycarbon import scanning, stored
 from pycarbon.errors import RunFileError
-from pycarbon.frame import Data, check_header
+from pycarbon.frame import Bytes, Data, check_header
 from pycarbon.run import RunData
 
 SUFFIX = ".pcr"
@@ -21,7 +21,7 @@ READ_AT_ONCE_BYTES = 1 << 20
 MOST_PIPED_BYTES = 1 << 30
 
 
-def parse(data: Data, where: str) -> RunData:
+def parse(data: Bytes, where: str) -> RunData:
     """Read a file's bytes: one that was closed in order is decoded when asked, what was cut off up to the cut.
 
     RunFileError where nothing can be read, or a frame is of a kind this version must know and does not, or what a

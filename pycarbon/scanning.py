@@ -29,7 +29,7 @@ from pycarbon.frame import (
     SHUFFLED_ZSTD,
     SLICES,
     TURNS_ZSTD,
-    Data,
+    Bytes,
     Frame,
     frames,
 )
@@ -118,7 +118,7 @@ def end(run: RunData, frame: Frame) -> None:
         raise RunFileError("a run that ends before it begins")
 
 
-def scan(data: Data, where: str) -> RunData:
+def scan(data: Bytes, where: str) -> RunData:
     """Read a whole file's bytes; what follows the first damaged frame is left out and `complete` is False.
 
     RunFileError where nothing can be read, or a frame is of a kind this version must know and does not, or what a

@@ -29,7 +29,7 @@ from pycarbon.frame import (
     INDEX,
     META,
     RAW,
-    Data,
+    Bytes,
     Frame,
     read_frame,
     sequence_at,
@@ -49,7 +49,7 @@ WORTH_THREADS, MOST_THREADS = 16, 4
 WRONG_INDEX = "an index that is wrong about its frames"
 
 
-def open_whole(data: Data, where: str) -> RunData | None:
+def open_whole(data: Bytes, where: str) -> RunData | None:
     """Open a file that was closed in order; None where it was not, or its trailer leads nowhere.
 
     RunFileError where its metadata or footer make no sense.
@@ -75,7 +75,7 @@ def open_whole(data: Data, where: str) -> RunData | None:
         return StoredRun(run, Stored(data, where, index[0], found[0]))
 
 
-def footer_of(data: Data, where: str) -> dict[str, Any] | None:
+def footer_of(data: Bytes, where: str) -> dict[str, Any] | None:
     """Give the footer of a file that was closed in order, and read nothing else of it; None where it was not."""
     found = read_trailer(bytes(data[-TRAILER_BYTES:]))
     footer = None if found is None else read_frame(data, found[1])
@@ -101,7 +101,7 @@ def _is_about(rows: NDArray[np.void], frame: Frame) -> bool:
 class Stored:
     """The frames of a whole file, found by its index."""
 
-    def __init__(self, data: Data, where: str, index: Frame, index_offset: int) -> None:
+    def __init__(self, data: Bytes, where: str, index: Frame, index_offset: int) -> None:
         """Take a file's bytes; the index is read when it is first needed."""
         self._data, self._where, self._index, self._index_offset = data, where, index, index_offset
 

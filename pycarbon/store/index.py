@@ -12,13 +12,15 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Concatenate, ParamSpec, TypeVar
 
+from pycarbon.analysis import Run, load
 from pycarbon.errors import PyCarbonError
-from pycarbon.store import queries, rows, scan
+from pycarbon.store import queries, remote, rows, scan, sources
 from pycarbon.store.database import PATIENCE_S, Damaged, Database
 from pycarbon.store.filters import Filter
 from pycarbon.store.queries import Dimension, Listed, Order
 from pycarbon.store.rollup import Group, RollUp
 from pycarbon.store.scan import Refreshed
+from pycarbon.store.sources import Source
 from pycarbon.store.summary import RunSummary
 
 ALL = Filter()
@@ -80,6 +82,35 @@ class Store:
             return self._mended(
                 lambda: scan.refresh(self._database, self.folder, everything=everything, progress=progress)
             )
+
+    def sources(self) -> list[Source]:
+        """Give the stores elsewhere whose runs stand in the index."""
+        return self._asked(sources.listed)
+
+    def refresh_source(self, url: str, progress: Callable[[int], None] | None = None) -> Refreshed:
+        """Bring the index up to what another store has, at any address that fsspec opens; it becomes a source.
+
+        PyCarbonError where it cannot be read, and then what is known of its runs stays; or where it is this store.
+        """
+        url = remote.address(url)
+        theirs, own = remote.folder_of(url), self.folder.absolute()
+        if theirs is not None and (theirs in (own, *own.parents) or own in theirs.parents):
+            raise PyCarbonError(f"{url} is this store, or a part of it: its files are in the index already")
+        self._asked(lambda connection: None)
+        return self._mended(lambda: sources.refresh(self._database, url, progress))
+
+    def remove_source(self, url: str) -> int:
+        """Forget a source with its runs, whose files stay, and say how many these were."""
+        return self._changed(sources.remove, remote.address(url))
+
+    def open(self, listed: Listed) -> Run:
+        """Open a run, of whatever source; of one that lies elsewhere only what it is asked for is fetched.
+
+        RunFileError where it cannot be read; another PyCarbonError where it cannot be reached.
+        """
+        if not listed.source:
+            return load(self.path_of(listed))
+        return remote.Remote(listed.source).load(listed.path)
 
     def path_of(self, listed: Listed) -> Path:
         """Say where the file of a run of the store itself lies; PyCarbonError where it is of another source."""

@@ -15,7 +15,7 @@ PACKAGE = ROOT / "pycarbon"
 
 LAYERS = [
     "_version  errors  interrupts  interval  domains  microarchitecture  cpu_brand  _native  _marks  _edges",
-    "pushing  pushing.address",
+    "pushing  pushing.address  ranged",
     "dashboard.tries  dashboard.headers  dashboard.receiving  dashboard.signing  pushing.outbox",
     "store.alone  store.connections  store.access_tokens  dashboard.sharing",
     "dashboard  dashboard.statics  dashboard.links  dashboard.access",
@@ -61,10 +61,10 @@ LAYERS = [
     "recount  advice_waste  kernel_tracing  store.summary  reports.power_view",
     "advising  store.schema",
     "closing  repair  agreement  meter  coverage  job  comparability  store.rows  store.database",
-    "recorder  store.scan  store.queries",
-    "utilisation  region_sums  merge_notes  samplers  store.index  store.arrivals",
-    "merging  metering  run_differences  dashboard.refreshing  dashboard.pages.overview  store.incoming",
-    "store.imports",
+    "recorder  store.scan  store.queries  store.remote",
+    "utilisation  region_sums  merge_notes  samplers  store.arrivals  store.sources",
+    "merging  metering  run_differences  store.index",
+    "store.imports  store.incoming  dashboard.refreshing  dashboard.pages.overview",
     "experiment  conditions  dashboard.pages  dashboard.checking",
     "doubts  command_trials  function_trials  dashboard.uploads",
     "comparison  kernel_trials",
