@@ -39,6 +39,7 @@ def test_a_recorded_run_says_in_its_footer_what_a_list_shows(tmp_path):
         pass
     footer = read_footer(tmp_path / "a.pcr")
     assert footer["run"] == {
-        "id": run.id, "organisation": "default", "project": "p", "name": "name", "started_at": run.started_at, "tags": {"k": "v"},
+        "id": run.id, "organisation": "default", "project": "p", "name": "name", "started_at": run.started_at,
+        "tags": {"k": "v"},
     }  # fmt: skip
     assert footer["totals"]["energy"]["total_j"] == run.energy.total_j
