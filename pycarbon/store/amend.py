@@ -17,13 +17,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pycarbon import home, metadata, runfile
+from pycarbon import analysis, home, metadata, runfile
 from pycarbon.errors import PyCarbonError, RunFileError
 from pycarbon.frame import FOOTER, MAX_JSON_BYTES, META, Data, check_header, frames, json_frame, sequence_at
 from pycarbon.growing import sync
 from pycarbon.index import TRAILER_BYTES, read_trailer
 from pycarbon.run import listed
 from pycarbon.scanning import json_of, telling
+from pycarbon.settings import DEFAULT
+from pycarbon.store.paths import project_folder
 from pycarbon.stored import open_whole
 
 
@@ -67,6 +69,25 @@ def amend(path: Path, changes: Changes) -> None:
     except (OSError, RuntimeError, ValueError) as error:  # links in a circle, a name no file can have
         why = getattr(error, "strerror", None) or error
         raise PyCarbonError(f"{str(path)[:200]!r} cannot be changed: {why}") from None
+
+
+def moved(folder: Path, path: Path, changes: Changes) -> Path:
+    """Bring a file of the store in `folder` to the folder of what its run belongs to now, and say where it is.
+
+    It stays where it is where nothing moved it, where it cannot go there, and where another has its name.
+    """
+    if changes.organisation is None and changes.project is None:
+        return path
+    run = analysis.load(path)
+    target = project_folder(folder, run.organisation or DEFAULT, run.project or DEFAULT) / path.name
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if not target.exists():
+            path.rename(target)
+            return target
+    except OSError:  # folders are for people to look into: what it belongs to stands in the file
+        pass
+    return path
 
 
 def _rewrite(path: Path, changes: Changes) -> None:

@@ -9,6 +9,8 @@ a folder that takes no file  read as it is, or made in memory for this process
 from __future__ import annotations
 
 import contextlib
+import errno
+import os
 import sqlite3
 import threading
 from collections.abc import Iterator
@@ -91,6 +93,13 @@ class Database:
         with self.reading() as connection, _transaction(connection):
             yield connection
 
+    def clear(self) -> None:
+        """Make the tables anew, empty but for the names of sources; PyCarbonError where that cannot be."""
+        if self.read_only and not self.in_memory:
+            raise PyCarbonError(f"{self._path} cannot be changed: {self._why_read_only}")
+        with self.reading() as connection:
+            _make(connection)
+
     def is_whole(self, connection: sqlite3.Connection) -> bool:
         """Whether all files have been read since it was made, or it cannot be helped."""
         if self.read_only and not self.in_memory:
@@ -129,7 +138,10 @@ class Database:
             return self._open_to_write()
 
     def _open_to_write(self) -> sqlite3.Connection:
-        if not self._path.exists():  # what belonged to a file that was deleted would be taken for the new one's
+        there = [path for path in (self._folder, self._path) if path.exists()]
+        if not all(os.access(path, os.W_OK) for path in there):  # SQLite would open it all the same, to read
+            raise PermissionError(errno.EACCES, "its folder is read-only")
+        if self._path not in there:  # what belonged to a file that was deleted would be taken for the new one's
             self._unlink_companions()
         with self._connected(str(self._path)) as connection:
             is_current = self._check(connection)
@@ -236,7 +248,7 @@ def _make(connection: sqlite3.Connection) -> None:
         for statement in statements():
             connection.execute(statement)
         connection.executemany("INSERT INTO sources VALUES (?, ?, '')", sources)
-        connection.execute("INSERT INTO state VALUES (0)")
+        connection.execute("INSERT INTO state VALUES (hex(randomblob(16)), 0)")
         connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
         connection.execute(f"PRAGMA user_version = {VERSION}")
 

@@ -35,12 +35,12 @@ class Filter:
     @property
     def since_s(self) -> float | None:
         """The first moment, seconds since 1970."""
-        return None if self.since is None else _moment(self.since).timestamp()
+        return None if self.since is None else moment_s(self.since)
 
     @property
     def until_s(self) -> float | None:
         """The moment after the last."""
-        return None if self.until is None else (_moment(self.until) + timedelta(days=1)).timestamp()
+        return None if self.until is None else moment_s(self.until + timedelta(days=1))
 
     def but(self, **changes: Any) -> Filter:
         """Give the same filter with something changed."""
@@ -92,5 +92,6 @@ def day(text: str) -> date:
         raise PyCarbonError(f"{text[:40]!r} is no day; write one as 2026-11-27") from None
 
 
-def _moment(day: date) -> datetime:
-    return datetime(day.year, day.month, day.day, tzinfo=timezone.utc)
+def moment_s(day: date) -> float:
+    """Give a day's first moment in UTC, seconds since 1970."""
+    return datetime(day.year, day.month, day.day, tzinfo=timezone.utc).timestamp()

@@ -26,6 +26,7 @@ from pycarbon.settings import DEFAULT
 from pycarbon.store.index import Store
 from pycarbon.store.paths import new_path
 from pycarbon.store.queries import Listed
+from pycarbon.stored import StoredRun
 
 FOLDER, SUFFIX = ".incoming", ".part"
 ID = re.compile(r"[0-9A-Za-z_-]{4,64}")
@@ -125,9 +126,10 @@ _ANOTHER = Taken(
 
 def _whole(part: Path, id: str) -> Run:
     """Read all there is in a file; RunFileError, or another PyCarbonError, where a page could not."""
-    run = Run(runfile.parse(runfile.contents(part), "the file"))
-    if not run.complete:
-        raise PyCarbonError("the file was cut off; `pycarbon repair` makes a whole one of it")
+    data = runfile.parse(runfile.contents(part), "the file")
+    if not isinstance(data, StoredRun):  # else what is cut off within its end would be another run of the same id
+        raise PyCarbonError("the file was cut off, or never closed; `pycarbon repair` makes a whole one of it")
+    run = Run(data)
     if run.id != id:
         raise PyCarbonError(f"the file is the run {run.id[:80]!r}, and was sent as {id!r}")
     for channel in run.data.edges:

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import sqlite3
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Concatenate, ParamSpec, TypeVar
 
 from pycarbon.analysis import Run, load
 from pycarbon.errors import PyCarbonError
 from pycarbon.store import queries, remote, rows, scan, sources
+from pycarbon.store.amend import Changes, amend, moved
 from pycarbon.store.database import PATIENCE_S, Damaged, Database
 from pycarbon.store.filters import Filter
 from pycarbon.store.queries import Dimension, Listed, Order
@@ -24,6 +25,7 @@ from pycarbon.store.sources import Source
 from pycarbon.store.summary import RunSummary
 
 ALL = Filter()
+MOST_FILLS = 5
 
 
 Given = ParamSpec("Given")
@@ -68,11 +70,39 @@ class Store:
         """Delete a run: its file, then its place in the index; PyCarbonError where it is not ours to delete."""
         if listed.source:
             raise PyCarbonError(f"{listed.path} lies in {listed.source}, which pycarbon only reads")
+        self.remove_file(self.path_of(listed))
+
+    def remove_file(self, path: Path) -> None:
+        """Delete a file that lies in the store, whatever it holds; PyCarbonError where that cannot be."""
+        relative = scan.place_of(self.folder, path).path
         try:
-            self.path_of(listed).unlink(missing_ok=True)
+            path.unlink(missing_ok=True)
         except OSError as error:
-            raise PyCarbonError(f"{listed.path} cannot be deleted: {error.strerror}") from None
-        self._changed(rows.remove, "", listed.path)
+            raise PyCarbonError(f"{path} cannot be deleted: {error.strerror}") from None
+        self._changed(rows.remove, "", relative)
+
+    def change(self, path: Path, changes: Changes) -> Path:
+        """Change what a run whose file lies in the store is said to belong to, and say where its file is now.
+
+        That is the folder of what it belongs to. PyCarbonError where it cannot be: the file is then as it was.
+        """
+        before = scan.place_of(self.folder, path).path
+        amend(path, changes)
+        path = moved(self.folder, path, changes)
+        place = scan.place_of(self.folder, path)
+        found = scan.read(path)
+
+        def follow(connection: sqlite3.Connection) -> None:
+            rows.remove(connection, "", before)
+            rows.put(connection, found, place)
+
+        self._changed(follow)
+        return path
+
+    def rebuild(self, progress: Callable[[int], None] | None = None) -> Refreshed:
+        """Forget the index, whatever it says, and make it anew from the files."""
+        self._mended(self._database.clear)
+        return self.refresh(progress=progress)
 
     def refresh(self, *, everything: bool = False, progress: Callable[[int], None] | None = None) -> Refreshed:
         """Bring the index up to what the files say; where it cannot be written it stays as it is."""
@@ -142,6 +172,16 @@ class Store:
         """Add up the runs that fit, by something: in order of time, of anything else largest emissions first."""
         return self._asked(queries.by, chosen, dimension)
 
+    def several(
+        self, asked: Sequence[Sequence[Dimension]], chosen: Filter = ALL
+    ) -> list[list[tuple[tuple[str, ...], RollUp]]]:
+        """Add up the runs that fit by several lots of things: for each the keys that occur together, and sums."""
+        return self._asked(queries.several, chosen, asked)
+
+    def energies(self, chosen: Filter = ALL) -> list[float]:
+        """Give the energies in J of the runs that fit and have one, the smallest first."""
+        return self._asked(queries.energies, chosen)
+
     def tags(self, chosen: Filter = ALL, limit: int = 200) -> list[tuple[str, str, int]]:
         """Give tags (key, value and how many runs have it), the commonest first."""
         return self._asked(queries.tags, chosen, limit)
@@ -165,13 +205,13 @@ class Store:
         *given: Given.args,
         **named: Given.kwargs,
     ) -> Answer:
-        with self._database.reading() as connection:
-            if self._database.is_whole(connection):
-                return question(connection, *given, **named)
-        with self._refreshing:
-            scan.refresh(self._database, self.folder)
-        with self._database.reading() as connection:
-            return question(connection, *given, **named)
+        for _ in range(MOST_FILLS):
+            with self._database.reading() as connection:
+                if self._database.is_whole(connection):
+                    return question(connection, *given, **named)
+            with self._refreshing:
+                scan.refresh(self._database, self.folder)
+        raise PyCarbonError(f"{self.folder}: somebody deletes the index again and again; stop that, and ask again")
 
     def _changed(
         self,

@@ -1,23 +1,25 @@
 """What is asked of the index: lists of runs, and sums by anything.
 
-Sums over whole months come from the roll-ups, whatever the number of runs; what is left of a span at its ends, and
-whatever is asked by tag or day, from the runs themselves.
+Sums come from the smallest table that knows all of what a question is about, however many runs there are: of months
+where whole ones are meant, of days at the ends of a span. Only what is asked by tag, or at such ends by what no table
+of days knows, is added up from the runs themselves.
 """
 
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Sequence
+import threading
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta, timezone
+from datetime import date, timedelta
 from typing import Any, Literal, get_args
 
 from pycarbon.errors import PyCarbonError
-from pycarbon.store.filters import Filter, sorted_tags
+from pycarbon.store.filters import Filter, moment_s, sorted_tags
 from pycarbon.store.rollup import Group, RollUp
 from pycarbon.store.rows import clean
-from pycarbon.store.schema import ADDED, OF_FILE, OF_RUN, added
-from pycarbon.store.summary import RunSummary, month_of
+from pycarbon.store.schema import ADDED, KEYS, OF_FILE, OF_RUN, added
+from pycarbon.store.summary import RunSummary
 
 Dimension = Literal["organisation", "project", "experiment", "month", "day", "kind", "zone", "machine", "device"]
 DIMENSIONS: tuple[Dimension, ...] = get_args(Dimension)
@@ -26,8 +28,8 @@ _ORDERS = {"started": "started_s", "energy": "energy_j", "co2e": "co2e_g", "dura
 ORDERS: tuple[Order, ...] = get_args(Order)
 
 _SAME = ("organisation", "project", "experiment", "machine", "device", "zone", "kind")
-_DAY = "date(started_s, 'unixepoch')"
 SHORTEST_ID = 4
+Part = tuple[str, list[Any]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,14 +53,42 @@ def runs(
     offset: int = 0,
 ) -> list[Listed]:
     """Give runs that fit, in order; those of which the order knows nothing come last."""
+    if order == "started" and not chosen.tags:
+        return _listed(connection, _in_order_of_time(connection, chosen, descending, limit, offset))
     where, values = _of_runs(chosen)
+    # the plus keeps SQLite from going through all runs in this order until enough of them fit
+    column = _ORDERS[order] if where == "1" else f"+{_ORDERS[order]}"
     direction = "DESC" if descending else "ASC"
-    column = _ORDERS[order]
     found = connection.execute(
         f"SELECT {_COLUMNS} FROM runs WHERE {where} ORDER BY {column} {direction} NULLS LAST, id LIMIT ? OFFSET ?",
         [*values, limit, offset],
     ).fetchall()
     return _listed(connection, found)
+
+
+def _in_order_of_time(
+    connection: sqlite3.Connection, chosen: Filter, descending: bool, limit: int, offset: int
+) -> list[Sequence[Any]]:
+    """Look only into months that have runs that fit: the sums tell how many, so that whole ones are skipped."""
+    where, values = _of_runs(chosen)
+    direction = "DESC" if descending else "ASC"
+    counts = {month: sums.runs for (month,), sums in cells(connection, chosen, ("month",))}
+    found: list[Sequence[Any]] = []
+    for month in [*sorted(filter(None, counts), reverse=descending), ""]:
+        if offset >= counts.get(month, 0):
+            offset -= counts.get(month, 0)
+            continue
+        span = _span(month) if month else ()
+        within = "started_s >= ? AND started_s < ?" if month else "started_s IS NULL"
+        found += connection.execute(
+            f"SELECT {_COLUMNS} FROM runs WHERE {where} AND {within} ORDER BY started_s {direction}, id"
+            " LIMIT ? OFFSET ?",
+            [*values, *span, limit - len(found), offset],
+        )
+        offset = 0
+        if len(found) >= limit:
+            break
+    return found
 
 
 def run(connection: sqlite3.Connection, name: str) -> Listed:
@@ -81,25 +111,91 @@ def run(connection: sqlite3.Connection, name: str) -> Listed:
 
 def totals(connection: sqlite3.Connection, chosen: Filter) -> RollUp:
     """Add up all runs that fit."""
-    return next((group.sums for group in _grouped(connection, chosen, None)), RollUp())
+    return next((sums for _, sums in cells(connection, chosen, ())), RollUp())
+
+
+def cells(
+    connection: sqlite3.Connection, chosen: Filter, dimensions: Sequence[Dimension]
+) -> list[tuple[tuple[str, ...], RollUp]]:
+    """Add up the runs that fit by several things at once: keys that occur together, and their sums, in any order."""
+    parts, values = _united(_parts(chosen, dimensions))
+    return _added_up(connection, parts, values, [f"k{number}" for number in range(len(dimensions))])
+
+
+def several(
+    connection: sqlite3.Connection, chosen: Filter, asked: Sequence[Sequence[Dimension]]
+) -> list[list[tuple[tuple[str, ...], RollUp]]]:
+    """Give `cells` for each of several lots of dimensions; runs that are to be looked through are so but once."""
+    if all(_is_kept(chosen, dimensions) for dimensions in asked):
+        return [cells(connection, chosen, dimensions) for dimensions in asked]
+    names = sorted({name for dimensions in asked for name in dimensions})
+    parts, values = _united(_parts(chosen, names))
+    keys = [f"k{number}" for number in range(len(names))]
+    once = f"several_{threading.get_ident()}"  # threads may share a connection
+    sums = ", ".join(f"sum({name}) AS {name}" for name in ADDED)
+    connection.execute(
+        f"CREATE TEMP TABLE {once} AS SELECT {', '.join([*keys, sums])} FROM ({parts}) GROUP BY {', '.join(keys)}",
+        values,
+    )
+    try:
+        key_of = dict(zip(names, keys, strict=True))
+        return [
+            _added_up(connection, f"SELECT * FROM {once}", [], [key_of[name] for name in dimensions])
+            for dimensions in asked
+        ]
+    finally:
+        connection.execute(f"DROP TABLE {once}")
+
+
+def _united(parts: list[tuple[str, list[Any]]]) -> tuple[str, list[Any]]:
+    return " UNION ALL ".join(part for part, _ in parts), [value for _, values in parts for value in values]
+
+
+def _added_up(
+    connection: sqlite3.Connection, rows: str, values: list[Any], keys: list[str]
+) -> list[tuple[tuple[str, ...], RollUp]]:
+    columns = ", ".join([*keys, *(f"total({name}) / {scale}" for name, (_, scale) in ADDED.items())])
+    query = f"SELECT {columns} FROM ({rows}) GROUP BY {', '.join(keys) or 'NULL'} HAVING total(runs) > 0"
+    found = connection.execute(query, values)
+    return [(row[: len(keys)], _rollup(row[len(keys) :])) for row in found]
 
 
 def by(connection: sqlite3.Connection, chosen: Filter, dimension: Dimension) -> list[Group]:
     """Add up the runs that fit, by something: in order of time, of anything else largest emissions first."""
-    groups = _grouped(connection, chosen, dimension)
+    found = cells(connection, chosen, (dimension,))
     if dimension in ("month", "day"):
-        return sorted(groups, key=lambda group: group.key)
-    return sorted(groups, key=lambda group: (-group.sums.co2e_g, -group.sums.energy_j, group.key))
+        found.sort(key=lambda cell: cell[0])
+    else:
+        found.sort(key=largest_first)
+    return [Group(key, sums) for (key,), sums in found]
+
+
+def largest_first(cell: tuple[tuple[str, ...], RollUp]) -> Any:
+    """Sort sums by it: largest emissions first."""
+    key, sums = cell
+    return -sums.co2e_g, -sums.energy_j, key
 
 
 def tags(connection: sqlite3.Connection, chosen: Filter, limit: int = 200) -> list[tuple[str, str, int]]:
     """Give the tags of the runs that fit, each with how many have it, the commonest first."""
-    where, values = _of_runs(chosen)
-    some = "" if where == "1" else f"WHERE id IN (SELECT id FROM runs WHERE {where})"
+    if chosen == Filter(organisation=chosen.organisation, project=chosen.project):
+        where, values = _same(chosen)
+        query = f"SELECT key, value, sum(runs) AS n FROM tag_runs WHERE {' AND '.join(where) or '1'}"
+    else:
+        some, values = _of_runs(chosen)
+        query = f"SELECT key, value, count(*) AS n FROM tags WHERE run IN (SELECT number FROM runs WHERE {some})"
     return connection.execute(
-        f"SELECT key, value, count(*) AS n FROM tags {some} GROUP BY key, value ORDER BY n DESC, key, value LIMIT ?",
-        [*values, limit],
+        f"{query} GROUP BY key, value ORDER BY n DESC, key, value LIMIT ?", [*values, limit]
     ).fetchall()
+
+
+def energies(connection: sqlite3.Connection, chosen: Filter) -> list[float]:
+    """Give the energies in J of the runs that fit and have one, the smallest first."""
+    where, values = _of_runs(chosen)
+    found = connection.execute(
+        f"SELECT energy_j FROM runs WHERE {where} AND energy_j IS NOT NULL ORDER BY energy_j", values
+    )
+    return [energy_j for (energy_j,) in found]
 
 
 def refused(connection: sqlite3.Connection) -> list[tuple[str, str]]:
@@ -117,7 +213,9 @@ def _listed(connection: sqlite3.Connection, rows: Sequence[Sequence[Any]]) -> li
     for start in range(0, len(ids), 500):
         part = ids[start : start + 500]
         marks = ", ".join("?" * len(part))
-        for id, key, value in connection.execute(f"SELECT id, key, value FROM tags WHERE id IN ({marks})", part):
+        for id, key, value in connection.execute(
+            f"SELECT id, key, value FROM runs JOIN tags ON run = number WHERE id IN ({marks})", part
+        ):
             tags_of[id][key] = value
     found = []
     for row in rows:
@@ -127,18 +225,6 @@ def _listed(connection: sqlite3.Connection, rows: Sequence[Sequence[Any]]) -> li
     return found
 
 
-def _grouped(connection: sqlite3.Connection, chosen: Filter, dimension: Dimension | None) -> list[Group]:
-    parts, values = [], []
-    for part, of_part in _parts(chosen, dimension):
-        parts.append(part)
-        values += of_part
-    sums = ", ".join(f"total({name}) / {scale}" for name, (_, scale) in ADDED.items())
-    found = connection.execute(
-        f"SELECT key, {sums} FROM ({' UNION ALL '.join(parts)}) GROUP BY key HAVING total(runs) > 0", values
-    )
-    return [Group(key, _rollup(numbers)) for key, *numbers in found]
-
-
 def _rollup(numbers: Sequence[float]) -> RollUp:
     values: dict[str, Any] = dict(zip(ADDED, numbers, strict=True))
     for name in ("runs", "unknown", "without_interval", "beside"):
@@ -146,29 +232,25 @@ def _rollup(numbers: Sequence[float]) -> RollUp:
     return RollUp(**values)
 
 
-def _parts(chosen: Filter, dimension: Dimension | None) -> list[tuple[str, list[Any]]]:
-    """Give the queries whose rows are to be added up: of roll-ups where whole months are meant, else of runs."""
-    start_s, end_s = chosen.since_s, chosen.until_s
-    if chosen.tags or dimension == "day":
-        return [_part_of_runs(chosen, dimension)]
-    if start_s is None and end_s is None:
-        return [_part_of_months(chosen, dimension, None, None)]
+def _parts(chosen: Filter, dimensions: Sequence[Dimension]) -> list[Part]:
+    """Give the queries whose rows are to be added up."""
+    if chosen.tags:
+        return [_part_of_runs(chosen, dimensions)]
+    if "day" in dimensions:
+        return [_part_of_days(chosen, dimensions)]
     first = None if chosen.since is None else _month_from(chosen.since)
     after = None if chosen.until is None else _month_after(chosen.until)
     if first is not None and after is not None and first >= after:
-        return [_part_of_runs(chosen, dimension)]
-    parts = [_part_of_months(chosen, dimension, first, after)]
+        return [_part_of_days(chosen, dimensions)]
+    parts = [_part_of_months(chosen, dimensions, first, after)]
     if first is not None and chosen.since != first:
-        parts.append(_part_of_runs(chosen.but(until=first - timedelta(days=1)), dimension))
+        parts.append(_part_of_days(chosen.but(until=first - timedelta(days=1)), dimensions))
     if after is not None and chosen.until != after - timedelta(days=1):
-        parts.append(_part_of_runs(chosen.but(since=after), dimension))
+        parts.append(_part_of_days(chosen.but(since=after), dimensions))
     return parts
 
 
-def _part_of_months(
-    chosen: Filter, dimension: Dimension | None, first: date | None, after: date | None
-) -> tuple[str, list[Any]]:
-    table = "by_experiment" if chosen.experiment is not None or dimension == "experiment" else "by_project"
+def _part_of_months(chosen: Filter, dimensions: Sequence[Dimension], first: date | None, after: date | None) -> Part:
     where, values = _same(chosen)
     if first is not None or after is not None:
         where.append("month <> ''")
@@ -178,15 +260,53 @@ def _part_of_months(
     if after is not None:
         where.append("month < ?")
         values.append(f"{after:%Y-%m}")
-    key = "''" if dimension is None else dimension
-    return f"SELECT {key} AS key, {', '.join(ADDED)} FROM {table} WHERE {' AND '.join(where) or '1'}", values
+    table = _table(chosen, dimensions, "month")
+    return f"SELECT {_named(dimensions)} FROM {table} WHERE {' AND '.join(where) or '1'}", values
 
 
-def _part_of_runs(chosen: Filter, dimension: Dimension | None) -> tuple[str, list[Any]]:
+def _part_of_days(chosen: Filter, dimensions: Sequence[Dimension]) -> Part:
+    table = _table(chosen, dimensions, "day")
+    if table is None:
+        return _part_of_runs(chosen, dimensions)
+    where, values = _same(chosen)
+    if chosen.since is not None or chosen.until is not None:
+        where.append("day <> ''")
+    if chosen.since is not None:
+        where.append("day >= ?")
+        values.append(chosen.since.isoformat())
+    if chosen.until is not None:
+        where.append("day <= ?")
+        values.append(chosen.until.isoformat())
+    columns = _named("substr(day, 1, 7)" if name == "month" else name for name in dimensions)
+    return f"SELECT {columns} FROM {table} WHERE {' AND '.join(where) or '1'}", values
+
+
+def _part_of_runs(chosen: Filter, dimensions: Sequence[Dimension]) -> Part:
     where, values = _of_runs(chosen)
-    key = "''" if dimension is None else f"ifnull({_DAY}, '')" if dimension == "day" else dimension
-    columns = ", ".join(f"{value} AS {name}" for name, value in zip(ADDED, added(""), strict=True))
-    return f"SELECT {key} AS key, {columns} FROM runs WHERE {where}", values
+    return f"SELECT {_named(dimensions, added(''))} FROM runs WHERE {where}", values
+
+
+def _named(keys: Iterable[str], amounts: Iterable[str] = tuple(ADDED)) -> str:
+    """Name columns in the same way for every table."""
+    return ", ".join(
+        [
+            *(f"{key} AS k{number}" for number, key in enumerate(keys)),
+            *(f"{amount} AS {name}" for amount, name in zip(amounts, ADDED, strict=True)),
+        ]
+    )
+
+
+def _table(chosen: Filter, dimensions: Sequence[Dimension], time: Literal["month", "day"]) -> str | None:
+    """Name the first table of sums that knows what is asked for, by months or by days; None where there is none."""
+    asked = {name for name in _SAME if getattr(chosen, name) is not None} | {*dimensions, time}
+    if time == "day":
+        asked.discard("month")
+    return next((table for table, keys in KEYS.items() if asked.issubset(keys)), None)
+
+
+def _is_kept(chosen: Filter, dimensions: Sequence[Dimension]) -> bool:
+    """Whether no run has to be looked at."""
+    return not any("FROM runs" in query for query, _ in _parts(chosen, dimensions))
 
 
 def _of_runs(chosen: Filter) -> tuple[str, list[Any]]:
@@ -198,7 +318,7 @@ def _of_runs(chosen: Filter) -> tuple[str, list[Any]]:
         where.append("started_s < ?")
         values.append(chosen.until_s)
     for key, value in sorted_tags(chosen.tags):
-        where.append(f"id IN (SELECT id FROM tags WHERE key = ?{'' if value is None else ' AND value = ?'})")
+        where.append(f"number IN (SELECT run FROM tags WHERE key = ?{'' if value is None else ' AND value = ?'})")
         values += map(clean, [key] if value is None else [key, value])
     return " AND ".join(where) or "1", values
 
@@ -219,10 +339,11 @@ def _month_after(day: date) -> date:
     return _next_month(day) if (day + timedelta(days=1)).day == 1 else day.replace(day=1)
 
 
+def _span(month: str) -> tuple[float, float]:
+    """The first moment of a month such as "2026-11", and the one after its last, seconds since 1970."""
+    first = date.fromisoformat(f"{month}-01")
+    return moment_s(first), moment_s(_next_month(first))
+
+
 def _next_month(day: date) -> date:
     return (day.replace(day=1) + timedelta(days=32)).replace(day=1)
-
-
-def this_month() -> str:
-    """The UTC month that it is now."""
-    return month_of(datetime.now(timezone.utc).timestamp())

@@ -49,15 +49,20 @@ class Remote:
             self._fs, root = url_to_fs(url)
             self._root = str(root).rstrip("/")
 
+    @property
+    def takes_many(self) -> bool:
+        """Whether several requests may wait for their answers at once."""
+        return bool(getattr(self._fs, "async_impl", False))
+
     def files(self) -> list[Place]:
         """Find its run files; Unreachable where it cannot be asked, or nothing at all is there."""
         with _telling(self._url):
             self._fs.invalidate_cache()
+            if not self._fs.exists(self._root):
+                raise Unreachable(f"{self._url} cannot be read: there is no such folder")
             if self._fs.isfile(self._root):
                 raise Unreachable(f"{self._url} is a file; name the folder it lies in")
-            found = self._fs.find(self._root, detail=True)
-            if not found and not self._fs.exists(self._root):
-                raise Unreachable(f"{self._url} cannot be read: there is no such folder")
+            found = self._walked() if _walks(self._fs) else self._fs.find(self._root, detail=True)
         places = []
         for name, info in sorted(found.items()):
             path = name[len(self._root) :].lstrip("/")
@@ -65,12 +70,30 @@ class Remote:
                 places.append(Place(self._url, clean(path), int(info.get("size") or 0), state_of(info)))
         return places
 
+    def _walked(self) -> dict[str, Mapping[str, Any]]:
+        """Find all files, folder by folder; fsspec's own walk leaves out what is in a folder that lets nobody in."""
+        found, waiting = {}, [self._root]
+        while waiting:
+            here = waiting.pop()
+            try:
+                listing = self._fs.ls(here, detail=True)
+            except FileNotFoundError:  # it has just gone
+                continue
+            for info in listing:
+                name = str(info["name"]).rstrip("/")
+                if info["type"] != "directory":
+                    found[name] = info
+                elif not info.get("islink") and not _is_hidden(name.rpartition("/")[2]):
+                    waiting.append(name)
+        return found
+
     def load(self, path: str, size: int | None = None) -> Run:
         """Open a run there; of its file only what is asked of the run is fetched.
 
         RunFileError where it holds no run that can be used; Gone, or Unreachable.
         """
         where, name = f"{self._url}/{path}", f"{self._root}/{path}"
+        where = where if where.isprintable() else repr(where)
         with _telling(where):
             if size is None:
                 size = int(self._fs.info(name)["size"])
@@ -127,9 +150,23 @@ def state_of(info: Mapping[str, Any]) -> int:
     return int.from_bytes(hashlib.blake2b(str(told).encode(), digest_size=8).digest(), "big") >> 1
 
 
+def _walks(fs: Any) -> bool:
+    """Say whether a file system has no way of its own to list all that is below a folder, as object stores have."""
+    from fsspec.asyn import AsyncFileSystem
+    from fsspec.spec import AbstractFileSystem
+
+    kind = type(fs)
+    return kind.find is AbstractFileSystem.find or getattr(kind, "_find", None) is AsyncFileSystem._find
+
+
 def _is_run(path: str) -> bool:
     *folders, name = path.split("/")
-    return name.endswith(runfile.SUFFIX) and not any(LIVE_SUFFIX in part or part[:1] == "." for part in folders)
+    return name.endswith(runfile.SUFFIX) and not any(map(_is_hidden, folders))
+
+
+def _is_hidden(folder: str) -> bool:
+    """Say whether runs in a folder are none of the store's: they are still being recorded, or somebody hid them."""
+    return LIVE_SUFFIX in folder or folder[:1] == "."
 
 
 @contextlib.contextmanager

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
+from math import fsum
+from operator import attrgetter
 from typing import Any
 
 
@@ -39,9 +42,29 @@ class RollUp:
         """The part of runs that are modelled."""
         return self.energy_j - self.measured_j
 
+    @property
+    def modelled_g(self) -> float:
+        """What the energy of these runs emitted."""
+        return self.co2e_g - self.measured_g
+
     def to_dict(self) -> dict[str, Any]:
         """Give it as JSON can hold it."""
-        return asdict(self) | {"modelled_j": self.modelled_j}
+        return asdict(self) | {"modelled_j": self.modelled_j, "modelled_g": self.modelled_g}
+
+
+_COUNTS = ("runs", "unknown", "without_interval", "beside")
+_values = attrgetter(*RollUp.__slots__)
+
+
+def summed(parts: Iterable[RollUp]) -> RollUp:
+    """Add sums up, the same in whatever order they come."""
+    columns = zip(*map(_values, parts), strict=True)
+    named = zip(RollUp.__slots__, columns, strict=False)
+    values: dict[str, Any] = {
+        name: sum(column) if name in _COUNTS else round(fsum(column), 6)  # each is a whole number of millionths
+        for name, column in named
+    }
+    return RollUp(**values)
 
 
 @dataclass(frozen=True, slots=True)

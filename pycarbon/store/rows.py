@@ -10,10 +10,10 @@ from pycarbon.store.schema import OF_FILE, OF_RUN
 from pycarbon.store.summary import RunSummary
 
 INSERT = (
-    f"INSERT INTO runs ({', '.join((*OF_RUN, 'month', 'beside', *OF_FILE))})"
-    f" VALUES ({', '.join('?' * (len(OF_RUN) + 2 + len(OF_FILE)))})"
+    f"INSERT INTO runs ({', '.join((*OF_RUN, 'day', 'month', 'beside', *OF_FILE))})"
+    f" VALUES ({', '.join('?' * (len(OF_RUN) + 3 + len(OF_FILE)))})"
 )
-INSERT_TAG = "INSERT OR REPLACE INTO tags VALUES (?, ?, ?)"
+INSERT_TAG = "INSERT OR IGNORE INTO tags VALUES (?, ?, ?)"
 # The last line says nothing new, but lets an index find them: none began earlier than the longest takes.
 _BESIDE = """boot = ? AND boot <> '' AND ended_s > ? AND started_s < ?
     AND started_s > ? - 1 - (SELECT max(ended_s - started_s) FROM runs WHERE boot = ?)"""
@@ -49,8 +49,8 @@ def put(connection: sqlite3.Connection, summary: RunSummary, place: Place) -> st
         refuse(connection, place, f"it is the same run as {where}", clean(summary.id))
         return str(where)
     beside = _neighbours(connection, "+ 1", clean(summary.boot), summary.started_s, summary.ended_s)
-    connection.execute(INSERT, values_of(summary, place, beside))
-    connection.executemany(INSERT_TAG, tags_of(summary))
+    number = connection.execute(INSERT, values_of(summary, place, beside)).lastrowid
+    connection.executemany(INSERT_TAG, [(clean(key), clean(value), number) for key, value in summary.tags.items()])
     _keep_folder(connection, place)
     return None
 
@@ -58,12 +58,8 @@ def put(connection: sqlite3.Connection, summary: RunSummary, place: Place) -> st
 def values_of(summary: RunSummary, place: Place, beside: int) -> list[Any]:
     """Give what INSERT takes."""
     values = [clean(getattr(summary, name)) for name in OF_RUN]
-    return [*values, summary.month, beside, place.source, place.path, place.size_bytes, place.mtime_ns]
-
-
-def tags_of(summary: RunSummary) -> list[tuple[str, str, str]]:
-    """Give what INSERT_TAG takes."""
-    return [(clean(key), clean(value), clean(summary.id)) for key, value in summary.tags.items()]
+    day = summary.day
+    return [*values, day, day[:7], beside, place.source, place.path, place.size_bytes, place.mtime_ns]
 
 
 def _neighbours(

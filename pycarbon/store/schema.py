@@ -1,7 +1,8 @@
 """The tables of the index, and the triggers that keep its sums: one transaction changes a run and every sum it is in.
 
-    runs --triggers--> by_project, by_experiment        sums by month, in whole µJ, µg and ms: exact in any order
-    tags, refused, folders, sources, state
+    runs --triggers--> one table of sums for each of KEYS, in whole µJ, µg and ms: exact in any order
+    tags --triggers--> tag_runs                      how many runs of a project have a tag
+    refused, folders, sources, state
 
 The index holds nothing that is not in the files (but the names of sources): it may be deleted at any time.
 """
@@ -19,9 +20,14 @@ OF_RUN = tuple(name for name in RunSummary.__slots__ if name != "tags")
 OF_FILE = ("source", "path", "size_bytes", "mtime_ns")
 
 KEYS = {
-    "by_project": ("organisation", "project", "month", "kind", "zone", "machine", "device"),
-    "by_experiment": ("organisation", "project", "experiment", "month", "kind", "zone", "machine", "device"),
+    "months_of_machines": ("month", "kind", "zone", "machine", "device"),
+    "months_of_projects": ("project", "organisation", "month", "kind"),
+    "months_of_both": ("project", "organisation", "month", "kind", "zone", "machine", "device"),
+    "months_of_experiments": ("project", "experiment", "organisation", "month", "kind", "zone", "machine", "device"),
+    "days_of_machines": ("day", "kind", "zone", "machine", "device"),
+    "days_of_projects": ("day", "project", "organisation", "kind"),
 }
+"""What sums are kept by, small tables first: a question is answered from the first one that knows all it is about."""
 
 _MS, _MICRO = 1e3, 1e6
 
@@ -72,11 +78,12 @@ def _takes(table: str) -> str:
 
 def statements() -> list[str]:
     """Give what makes the tables, indices and triggers of an empty index."""
-    texts = ("started_at", "zone", "kind", "machine", "boot", "device", "name", "origin", "month")
+    texts = ("started_at", "zone", "kind", "machine", "boot", "device", "name", "origin")
     columns = ", ".join(f"{name} {'TEXT NOT NULL' if name in texts else ''}" for name in OF_RUN if name != "id")
     made = [
-        f"CREATE TABLE runs (id TEXT PRIMARY KEY, {columns}, month TEXT NOT NULL, beside INTEGER NOT NULL DEFAULT 0,"
-        " source TEXT NOT NULL, path TEXT NOT NULL, size_bytes INTEGER, mtime_ns INTEGER)",
+        f"CREATE TABLE runs (number INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, {columns}, day TEXT NOT NULL,"
+        " month TEXT NOT NULL, beside INTEGER NOT NULL, source TEXT NOT NULL, path TEXT NOT NULL,"
+        " size_bytes INTEGER, mtime_ns INTEGER)",
         "CREATE UNIQUE INDEX runs_file ON runs (source, path)",
         "CREATE INDEX runs_started ON runs (started_s)",
         "CREATE INDEX runs_project ON runs (project, started_s)",
@@ -84,16 +91,26 @@ def statements() -> list[str]:
         "CREATE INDEX runs_co2e ON runs (co2e_g)",
         "CREATE INDEX runs_boot ON runs (boot, started_s)",
         "CREATE INDEX runs_longest ON runs (boot, ended_s - started_s)",
-        "CREATE TABLE tags (key TEXT NOT NULL, value TEXT NOT NULL, id TEXT NOT NULL,"
-        " PRIMARY KEY (key, value, id)) WITHOUT ROWID",
-        "CREATE INDEX tags_run ON tags (id)",
+        "CREATE TABLE tags (key TEXT NOT NULL, value TEXT NOT NULL, run INTEGER NOT NULL,"
+        " PRIMARY KEY (key, value, run)) WITHOUT ROWID",
+        "CREATE INDEX tags_run ON tags (run)",
         "CREATE TABLE refused (source TEXT NOT NULL, path TEXT NOT NULL, size_bytes INTEGER, mtime_ns INTEGER,"
         " why TEXT NOT NULL, id TEXT, PRIMARY KEY (source, path)) WITHOUT ROWID",
         "CREATE TABLE folders (source TEXT NOT NULL, path TEXT NOT NULL, mtime_ns INTEGER NOT NULL,"
         " PRIMARY KEY (source, path)) WITHOUT ROWID",
         "CREATE TABLE sources (name TEXT PRIMARY KEY, url TEXT NOT NULL, read_at TEXT NOT NULL)",
-        "CREATE TABLE state (is_whole INTEGER NOT NULL)",
-        "CREATE TRIGGER runs_tags AFTER DELETE ON runs BEGIN DELETE FROM tags WHERE id = OLD.id; END",
+        "CREATE TABLE state (made TEXT NOT NULL, is_whole INTEGER NOT NULL)",
+        "CREATE TABLE tag_runs (key TEXT NOT NULL, value TEXT NOT NULL, project TEXT NOT NULL,"
+        " organisation TEXT NOT NULL, runs INTEGER NOT NULL,"
+        " PRIMARY KEY (key, value, project, organisation)) WITHOUT ROWID",
+        "CREATE TRIGGER tags_more AFTER INSERT ON tags BEGIN INSERT INTO tag_runs"
+        " SELECT NEW.key, NEW.value, project, organisation, 1 FROM runs WHERE number = NEW.run"
+        " ON CONFLICT DO UPDATE SET runs = runs + 1; END",
+        "CREATE TRIGGER tags_less AFTER DELETE ON tags BEGIN UPDATE tag_runs SET runs = runs - 1"
+        " WHERE key = OLD.key AND value = OLD.value"
+        " AND (project, organisation) = (SELECT project, organisation FROM runs WHERE number = OLD.run);"
+        " DELETE FROM tag_runs WHERE key = OLD.key AND value = OLD.value AND runs = 0; END",
+        "CREATE TRIGGER runs_tags BEFORE DELETE ON runs BEGIN DELETE FROM tags WHERE run = OLD.number; END",
     ]
     for table, keys in KEYS.items():
         key_columns = ", ".join(f"{key} TEXT NOT NULL" for key in keys)

@@ -21,7 +21,7 @@ from pycarbon.store.scan import Refreshed
 from pycarbon.store.summary import RunSummary, summary
 
 AT_ONCE = 8
-"""So many files are read at a time: most of it is waiting for an answer."""
+"""So many files are read at a time where that may be: most of it is waiting for an answer."""
 
 PER_TRANSACTION = 200
 
@@ -65,9 +65,13 @@ def refresh(database: Database, url: str, progress: Callable[[int], None] | None
     with database.transaction() as connection:
         connection.execute("INSERT OR IGNORE INTO sources VALUES (?, ?, '')", [url, url])
     known = _known(database, url)
+    if known and not files:  # a folder that is not mounted looks like this
+        raise PyCarbonError(
+            f"{url} has no run any more: what is known of its runs stays; `pycarbon index --remove` forgets them"
+        )
     waiting = [place for place in files if known.pop(place.path, None) != (place.size_bytes, place.mtime_ns)]
     _forget(database, url, list(known), found)
-    with ThreadPoolExecutor(AT_ONCE, "pycarbon reads a source") as pool:
+    with ThreadPoolExecutor(AT_ONCE if remote.takes_many else 1, "pycarbon reads a source") as pool:
         for start in range(0, len(waiting), PER_TRANSACTION):
             part = waiting[start : start + PER_TRANSACTION]
             told = list(pool.map(lambda place: _read(remote, place), part))

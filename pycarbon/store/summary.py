@@ -13,6 +13,10 @@ from pycarbon.errors import PyCarbonError
 from pycarbon.gpu import Gpu
 from pycarbon.machine import Machine
 from pycarbon.settings import DEFAULT
+from pycarbon.store.filters import LAST_YEAR
+
+MOST = 1e12
+"""J, and g, of one run (278 GWh, a million tonnes): sums of millionths stay whole in 64 bits."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,26 +59,31 @@ class RunSummary:
     origin: str = ""
 
     @property
-    def month(self) -> str:
-        """The UTC month in which it began, such as "2026-11"; empty where it does not say."""
-        return "" if self.started_s is None else month_of(self.started_s)
+    def day(self) -> str:
+        """The UTC day on which it began, such as "2026-11-27"; empty where it does not say."""
+        return "" if self.started_s is None else day_of(self.started_s)
 
 
-def month_of(moment_s: float) -> str:
-    """The UTC month of a moment, seconds since 1970."""
+def day_of(moment_s: float) -> str:
+    """The UTC day of a moment, seconds since 1970."""
     moment = time.gmtime(moment_s)
-    return f"{moment.tm_year:04d}-{moment.tm_mon:02d}"
+    return f"{moment.tm_year:04d}-{moment.tm_mon:02d}-{moment.tm_mday:02d}"
 
 
 def summary(run: Run) -> RunSummary:
-    """Say of a run what the index keeps."""
+    """Say of a run what the index keeps; PyCarbonError where its figures are beyond all reason."""
     try:
         started_s: float | None = run.started.timestamp()
         ended_s: float | None = run.ended.timestamp()
+        if not 1 < run.started.year <= LAST_YEAR:  # there is no month before it, or none after it
+            started_s = ended_s = None
     except PyCarbonError:
         started_s = ended_s = None
     energy, emissions, machine = run.energy, run.emissions, run.machine
     known = math.isfinite(energy.total_j)
+    amounts = (energy.total_j, energy.high_j, energy.process_j, emissions.co2e_g, emissions.high_g)
+    if any(amount is not None and amount > MOST for amount in amounts):
+        raise PyCarbonError("it says of itself more energy than any run can use")
     return RunSummary(
         id=run.id,
         organisation=run.organisation or DEFAULT,

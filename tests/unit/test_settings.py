@@ -15,19 +15,8 @@ from hypothesis import strategies as st
 from pycarbon.errors import PyCarbonError
 from pycarbon.settings import MAX_RATE_HZ, MIN_RATE_HZ, default_data_dir, resolve, user_config_path
 
-NAMES = (
-    "organisation",
-    "experiment",
-    "project",
-    "zone",
-    "rate_hz",
-    "cpu_budget_percent",
-    "priority",
-    "keep_marks",
-    "sync_s",
-    "pue",
-    "data_dir",
-)
+OF_ORDER = ("organisation", "project", "experiment")
+NAMES = (*OF_ORDER, "zone", "rate_hz", "cpu_budget_percent", "priority", "keep_marks", "sync_s", "pue", "data_dir")
 OF_SENDING = ("server", "push")
 OF_CARBON = ("scope", "factors", "service", "locate")
 OF_FOOTPRINT = ("embodied", "lifetime_years", "embodied_share", "wue_l_per_kwh")
@@ -55,8 +44,7 @@ def place(tmp_path):
 
 def test_without_any_layer_the_defaults_hold(place):
     found, complaints = place.resolve()
-    assert (found.organisation, found.project, found.experiment) == ("default", "default", None)
-    assert (found.zone, found.rate_hz, found.pue) == (None, None, None)
+    assert (found.project, found.zone, found.rate_hz, found.pue) == ("default", None, None, None)
     assert (found.scope, found.factors, found.service, found.locate) == ("lifecycle", None, None, "firmware")
     assert found.data_dir == Path(place.environ["HOME"]) / ".local/share/pycarbon"
     assert (found.embodied, found.lifetime_years, found.embodied_share, found.wue_l_per_kwh) == (
@@ -95,18 +83,17 @@ def _project(place, **arguments):
 
 def test_every_name_can_be_set_everywhere(place):
     # GIVEN each name set in another layer
-    place.config.write_text('organisation = "o"\nzone = " FRA "\npue = 1.5\nlifetime_years = 6\n')
+    place.config.write_text('zone = " FRA "\npue = 1.5\nlifetime_years = 6\n')
     place.pyproject.write_text("[tool]\npycarbon = { rate_hz = 50, embodied = 0, wue_l_per_kwh = 1.8 }\n")
     place.environ |= {"PYCARBON_DATA_DIR": "~/runs", "PYCARBON_PUE": "1.2", "PYCARBON_CPU_BUDGET_PERCENT": "0"}
     place.environ |= {"PYCARBON_PRIORITY": "realtime", "PYCARBON_KEEP_MARKS": "7", "PYCARBON_SYNC_S": "5"}
     place.environ |= {"PYCARBON_EMBODIED_SHARE": "0.25", "PYCARBON_SCOPE": "direct", "PYCARBON_LOCATE": "off"}
+    place.environ |= {"PYCARBON_ORGANISATION": "acme", "PYCARBON_EXPERIMENT": "e 1"}
     place.environ |= {"PYCARBON_FACTORS": "~/own.csv", "PYCARBON_SERVICE": "uk"}
-    place.environ |= {"PYCARBON_EXPERIMENT": "e"}
     place.environ |= {"PYCARBON_SERVER": " https://Carbon.example.org/ ", "PYCARBON_PUSH": "off"}
     # WHEN they are put together THEN all of them count
     found, complaints = place.resolve(project=" p ")
-    assert (found.organisation, found.project, found.experiment) == ("o", "p", "e")
-    assert (found.zone, found.rate_hz, found.pue) == ("FRA", 50.0, 1.2)
+    assert (found.project, found.zone, found.rate_hz, found.pue) == ("p", "FRA", 50.0, 1.2)
     assert found.data_dir == Path("~/runs").expanduser()
     assert (found.cpu_budget_percent, found.priority) == (0.0, "realtime")
     assert (found.keep_marks, found.sync_s) == (7, 5.0)
@@ -119,8 +106,9 @@ def test_every_name_can_be_set_everywhere(place):
         0.25,
         1.8,
     )
+    assert (found.organisation, found.experiment) == ("acme", "e 1")
     assert found.layers == {
-        "organisation": str(place.config),
+        "organisation": "environment",
         "project": "argument",
         "experiment": "environment",
         "zone": str(place.config),

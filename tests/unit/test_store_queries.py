@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from datetime import date, datetime, timedelta, timezone
 
 import pytest
@@ -68,18 +69,24 @@ def test_sums_and_lists_of_any_filter(runs, chosen, dimension, order, descending
     true = [run for run in runs if fits(run, chosen)]
     # WHEN those that fit are asked for, their sums, their sums by something, and their tags
     listed = queries.runs(connection, chosen, order, descending)
+    pages = [queries.runs(connection, chosen, order, descending, limit=2, offset=offset) for offset in (1, 3)]
     totals = queries.totals(connection, chosen)
     groups = queries.by(connection, chosen, dimension)
     tags = queries.tags(connection, chosen)
     connection.close()
     # THEN they are those that a look at each run gives
     assert {each.summary.id for each in listed} == {run.id for run in true}
-    assert all({rows.clean(key) for key in run.tags} for run in true if run.tags)
+    assert [*pages[0], *pages[1]] == listed[1:5]
+    if order == "started":
+        times = [each.summary.started_s for each in listed if each.summary.started_s is not None]
+        assert times == sorted(times, reverse=descending)
+        assert all(each.summary.started_s is None for each in listed[len(times) :])
     assert close(totals, sums_of(true, runs))
     assert {group.key for group in groups} == {key_of(run, dimension) for run in true}
     for group in groups:
         assert close(group.sums, sums_of([run for run in true if key_of(run, dimension) == group.key], runs))
-    assert sum(count for *_, count in tags) == sum(len(run.tags) for run in true)
+    pairs = Counter((rows.clean(key), rows.clean(value)) for run in true for key, value in run.tags.items())
+    assert tags == sorted(((*pair, count) for pair, count in pairs.items()), key=lambda tag: (-tag[2], *tag[:2]))
 
 
 def test_lists_are_in_order_and_the_unknown_comes_last():

@@ -12,7 +12,7 @@ from store_world import is_beside, memory, put_all, summaries
 
 from pycarbon.store import rows
 from pycarbon.store.rows import Place
-from pycarbon.store.schema import ADDED, KEYS, added
+from pycarbon.store.schema import ADDED, KEYS, OF_RUN, added
 from pycarbon.store.summary import RunSummary
 
 IDS = st.sampled_from(["aaaa", "bbbb", "cccc", "dddd", "\udcffeee"])
@@ -20,8 +20,12 @@ PATHS = st.sampled_from(["o/p/1.pcr", "o/p/2.pcr", "o/q/3.pcr", "4.pcr"])
 
 
 def all_of(connection, table):
-    order = "ORDER BY id" if table == "runs" else ""
-    return sorted(connection.execute(f"SELECT * FROM {table} {order}").fetchall(), key=str)
+    query = f"SELECT * FROM {table}"
+    if table == "runs":  # the number says who came first
+        query = f"SELECT {', '.join(OF_RUN)}, day, month, beside, path FROM runs"
+    if table == "tags":
+        query = "SELECT id, key, value FROM tags JOIN runs ON run = number"
+    return sorted(connection.execute(query).fetchall(), key=str)
 
 
 def check_sums(connection):
@@ -82,7 +86,7 @@ class Changes(RuleBasedStateMachine):
         random.Random(len(chosen)).shuffle(chosen)
         anew = memory()
         put_all(anew, dict(chosen))
-        for table in ("runs", "tags", *KEYS):
+        for table in ("runs", "tags", "tag_runs", *KEYS):
             assert all_of(self.connection, table) == all_of(anew, table)
         anew.close()
 

@@ -5,10 +5,13 @@ from __future__ import annotations
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
+from typing import ClassVar
 
 import fsspec
 import pytest
 from compared_runs import data, program
+from fsspec.implementations.memory import MemoryFileSystem
+from fsspec.spec import AbstractFileSystem
 
 from pycarbon import fold
 from pycarbon.analysis import Run, figures
@@ -174,6 +177,48 @@ def test_a_source_that_is_not_there_keeps_its_runs(there: There, store: Store, t
     with pytest.raises(PyCarbonError, match="no longer there"):
         store.open(store.run("run-a"))
     there.fs.makedirs(there.root, exist_ok=True)
+
+
+class Guarded(MemoryFileSystem):
+    """A file system that lets nobody look into some folders, and walks through the others as most do."""
+
+    protocol = "guarded"
+    store: ClassVar[dict] = {}  # type: ignore[assignment]
+    pseudo_dirs: ClassVar[list] = [""]
+    closed: ClassVar[set[str]] = set()
+    find = AbstractFileSystem.find
+
+    def ls(self, path, detail=True, **more):
+        if any(path.rstrip("/").endswith(name) for name in self.closed):
+            raise PermissionError(13, "Permission denied", path)
+        return super().ls(path, detail=detail, **more)
+
+
+def test_a_folder_that_lets_nobody_in_keeps_its_runs(store: Store, tmp_path: Path) -> None:
+    # GIVEN a source with a run in each of two folders, one of which is closed then
+    fsspec.register_implementation("guarded", Guarded, clobber=True)
+    there = There(f"guarded://{uuid.uuid4()}")
+    there.put("a/a.pcr", contents(tmp_path, "run-a"))
+    there.put("b/b.pcr", contents(tmp_path, "run-b"))
+    assert store.refresh_source(there.url).added == 2
+    Guarded.closed.add("/b")
+
+    # THEN nobody knows what is in it, and nothing is forgotten
+    with pytest.raises(PyCarbonError, match="cannot be read: Permission denied"):
+        store.refresh_source(there.url)
+    assert ids(store) == ["run-a", "run-b"]
+    Guarded.closed.clear()
+
+
+def test_a_source_that_seems_empty_keeps_its_runs(there: There, store: Store, tmp_path: Path) -> None:
+    there.put("a.pcr", contents(tmp_path, "run-a"))
+    store.refresh_source(there.url)
+    there.remove("a.pcr")
+    there.put("readme", b"it is mounted elsewhere")
+
+    with pytest.raises(PyCarbonError, match="has no run any more"):
+        store.refresh_source(there.url)
+    assert ids(store) == ["run-a"]
 
 
 def test_a_file_that_goes_while_it_is_read_is_forgotten(there: There, store: Store, tmp_path: Path) -> None:
