@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import argparse
 import sys
-from pathlib import Path
+
+from pycarbon.store import naming
 
 
 def prepare_parser(parser: argparse.ArgumentParser) -> None:
@@ -16,7 +17,7 @@ def prepare_parser(parser: argparse.ArgumentParser) -> None:
         "Every place is counted by the method of the run. A saving whose range holds zero is no better\n"
         "than noise: --all shows those as well. Nothing uses the network."
     )
-    parser.add_argument("run", type=Path, metavar="RUN", help="a file written by `pycarbon run` or pycarbon.record()")
+    parser.add_argument("run", type=naming.seek, metavar="RUN", help="a run: a file, or an id of the run store")
     parser.add_argument("--zone", metavar="ZONE", help="as if it had run there: FRA, US-WY, aws:us-east-1, ...")
     parser.add_argument("--all", action="store_true", help="everything, also what is no better than noise")
     parser.add_argument("--json", action="store_true", help="print it as JSON")
@@ -25,12 +26,11 @@ def prepare_parser(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> None:
     """Print the advice on standard output."""
     from pycarbon.advising import advise
-    from pycarbon.analysis import load
     from pycarbon.reports import advice_json
     from pycarbon.reports.advice_text import AdviceText
     from pycarbon.reports.text import style_for
 
-    advised = advise(load(options.run), options.zone)
+    advised = advise(naming.load(options.run), options.zone)
     if options.json:
         print(advice_json.render(advised))
     else:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import argparse
 import sys
-from pathlib import Path
+
+from pycarbon.store import naming
 
 
 def prepare_parser(parser: argparse.ArgumentParser) -> None:
@@ -19,9 +20,9 @@ def prepare_parser(parser: argparse.ArgumentParser) -> None:
         "would differ as much, `pycarbon bench` tells."
     )
     parser.add_argument(
-        "baseline", type=Path, metavar="RUN_A", help="a recorded run: what the others are compared with"
+        "baseline", type=naming.seek, metavar="RUN_A", help="a recorded run: what the others are compared with"
     )
-    parser.add_argument("others", type=Path, nargs="+", metavar="RUN_B", help="another run, or several")
+    parser.add_argument("others", type=naming.seek, nargs="+", metavar="RUN_B", help="another run, or several")
     parser.add_argument(
         "--format", choices=reports.COMPARED_NAMES, default="text", help="how to print it (default: text)"
     )
@@ -32,8 +33,7 @@ def prepare_parser(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> None:
     """Print the comparison on standard output."""
     from pycarbon import reports
-    from pycarbon.analysis import load
     from pycarbon.run_differences import differences
 
-    compared = differences([load(path) for path in (options.baseline, *options.others)])
+    compared = differences([naming.load(path) for path in (options.baseline, *options.others)])
     print(reports.get_compared(options.format, sys.stdout, options.all).render(compared))

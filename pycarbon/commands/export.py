@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 from pycarbon.errors import PyCarbonError
+from pycarbon.store import naming
 
 WAYS = """\
 example: pycarbon export train.pcr -o train.parquet
@@ -20,7 +21,7 @@ def prepare_parser(parser: argparse.ArgumentParser) -> None:
     from pycarbon.exports.tables import TABLES
 
     parser.epilog = WAYS
-    parser.add_argument("run", type=Path, metavar="RUN", help="a file written by `pycarbon run` or pycarbon.record()")
+    parser.add_argument("run", type=naming.seek, metavar="RUN", help="a run: a file, or an id of the run store")
     parser.add_argument("--format", choices=FORMATS, help="what to write (default: what FILE's name ends with)")
     parser.add_argument("-o", "--output", type=Path, metavar="FILE", help="where to (default: standard output)")
     parser.add_argument("--table", choices=TABLES, help="which table, of parquet, csv and json (default: edges)")
@@ -61,17 +62,16 @@ def _check(parser: argparse.ArgumentParser, options: argparse.Namespace) -> str:
 def run(options: argparse.Namespace) -> None:
     """Write it; what is not in it is said on standard error."""
     name = options.check(options)
-    from pycarbon.analysis import load
     from pycarbon.exports import FORMATS, output, spans, write
 
-    loaded = load(options.run)
+    loaded = naming.load(options.run)
     table = options.table or "edges"
     if options.output is None:
         stream = output.standard_output(FORMATS[name].is_text)
         write(loaded, stream, name, table, options.every)
         stream.flush()
     else:
-        with output.to_file(options.output, options.force, never=options.run) as stream:
+        with output.to_file(options.output, options.force, never=loaded.path) as stream:
             write(loaded, stream, name, table, options.every)
     if table == "calls" or not FORMATS[name].is_table:
         for line in spans.missing(loaded):

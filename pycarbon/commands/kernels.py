@@ -7,6 +7,8 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pycarbon.store import naming
+
 if TYPE_CHECKING:
     from pycarbon.analysis import Run
     from pycarbon.kernel_figures import KernelFigures
@@ -23,7 +25,7 @@ def prepare_parser(parser: argparse.ArgumentParser) -> None:
         "A trace is what torch.profiler exports (JSON, also zipped), or an SQLite export of Nsight Systems\n"
         "(nsys export --type sqlite), of a program that ran while RUN was recorded. See docs/kernels.md."
     )
-    parser.add_argument("run", type=Path, metavar="RUN", help="a file written by `pycarbon run` or pycarbon.record()")
+    parser.add_argument("run", type=naming.seek, metavar="RUN", help="a run: a file, or an id of the run store")
     parser.add_argument(
         "--trace", type=Path, help="when which kernel ran (default: what the program itself recorded in RUN)"
     )
@@ -49,10 +51,9 @@ def prepare_parser(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> None:
     """Print the figures on standard output."""
     from pycarbon import reports
-    from pycarbon.analysis import load
     from pycarbon.kernel_figures import kernel_figures
 
-    recorded = load(options.run)
+    recorded = naming.load(options.run)
     timeline = _timeline(recorded, options.trace)
     found = kernel_figures(timeline, recorded, options.device)
     if options.write_trace is not None:
@@ -84,6 +85,6 @@ def _write(options: argparse.Namespace, timeline: KernelTimeline, found: KernelF
     target: Path = options.write_trace
     if options.trace is not None and target.exists() and target.samefile(options.trace):
         raise PyCarbonError(f"{str(target)!r} is the trace itself: --write-trace names another file")
-    with Bar(sys.stderr, 0.0) as bar, output.to_file(target, options.force, never=options.run) as stream:
+    with Bar(sys.stderr, 0.0) as bar, output.to_file(target, options.force, never=run.path) as stream:
         bar.say(f"writing {target.name}")
         write_trace(options.trace, stream, timeline, found, run, bar.reach)

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 from pycarbon.errors import PyCarbonError
+from pycarbon.store import naming
 
 
 def prepare_parser(parser: argparse.ArgumentParser) -> None:
@@ -20,7 +21,9 @@ def prepare_parser(parser: argparse.ArgumentParser) -> None:
         "Runs of one machine at the same time read the same counters: what these told counts once. How far the\n"
         "machines' clocks may be apart is in the report where their kernels knew it, as with NTP."
     )
-    parser.add_argument("runs", type=Path, nargs="+", metavar="RUN", help="a run file, from any machine")
+    parser.add_argument(
+        "runs", type=naming.seek, nargs="+", metavar="RUN", help="a run, from any machine: a file or an id"
+    )
     parser.add_argument(
         "--format", choices=reports.MERGED_NAMES, default="text", help="how to print it (default: text)"
     )
@@ -31,10 +34,9 @@ def prepare_parser(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> None:
     """Print the report on standard output, or into a file."""
     from pycarbon import reports
-    from pycarbon.analysis import load
     from pycarbon.merging import merge
 
-    merged = merge(load(path) for path in options.runs)
+    merged = merge(naming.load(path) for path in options.runs)
     if options.output is None:
         print(reports.get_merged(options.format, sys.stdout).render(merged))
         return

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import argparse
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pycarbon import recount
 from pycarbon.errors import PyCarbonError
+from pycarbon.store import naming
 
 if TYPE_CHECKING:
     from pycarbon.analysis import Run
@@ -26,7 +26,7 @@ def prepare_parser(parser: argparse.ArgumentParser) -> None:
         "  pycarbon report train.pcr --zone DEU --year 2023 --scope direct\n"
         "  pycarbon report serve.pcr --embodied 1500 --per request=120000"
     )
-    parser.add_argument("run", type=Path, metavar="RUN", help="a file written by `pycarbon run` or pycarbon.record()")
+    parser.add_argument("run", type=naming.seek, metavar="RUN", help="a run: a file, or an id of the run store")
     parser.add_argument("--format", choices=reports.NAMES, default="text", help="how to print it (default: text)")
     parser.add_argument(
         "--per", metavar="UNIT[=COUNT]", help="score it (ISO/IEC 21031), per request=1200 or a region"
@@ -39,9 +39,8 @@ def prepare_parser(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> None:
     """Print the report on standard output."""
     from pycarbon import reports
-    from pycarbon.analysis import load
 
-    wanted = recount.as_wanted(load(options.run), options)
+    wanted = recount.as_wanted(naming.load(options.run), options)
     score = None if options.per is None else _score(wanted, options)
     print(reports.get(options.format, sys.stdout).render(wanted, score))
 

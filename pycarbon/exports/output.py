@@ -15,7 +15,7 @@ from pycarbon.errors import PyCarbonError
 
 
 @contextlib.contextmanager
-def to_file(path: Path, force: bool, never: Path) -> Iterator[BinaryIO]:
+def to_file(path: Path, force: bool, never: Path | None) -> Iterator[BinaryIO]:
     """Write a file beside `path` and rename it when all went well; PyCarbonError where it cannot be, or is there.
 
     What is no regular file (a device, a pipe) is written into. `never` is not replaced, whatever `force` says.
@@ -27,7 +27,7 @@ def to_file(path: Path, force: bool, never: Path) -> Iterator[BinaryIO]:
             with target.open("wb") as stream:
                 yield stream
             return
-        if mode is not None and never.exists() and target.samefile(never):
+        if mode is not None and never is not None and never.exists() and target.samefile(never):
             raise PyCarbonError(f"{str(path)!r} is the run itself: -o names another file")
         if mode is not None and not force:
             raise FileExistsError

@@ -51,6 +51,16 @@ def with_bounds(energy_j: float, low_j: float, high_j: float, width: int, bounds
     return joules(energy_j) if 0 < energy_j < LEAST else f"{number} {prefix}J", bounds
 
 
+def grams_with_bounds(co2e_g: float, low_g: float, high_g: float, width: int, bounds_width: int) -> tuple[str, str]:
+    """Write a mass that leaves a blank of the width before it, and its two ends in the same unit."""
+    factor, unit = figures.mass_prefix_for(co2e_g or high_g)
+    number, bounds = figures.with_interval(co2e_g, low_g, high_g, factor)
+    if len(number) + len(unit) + 1 >= width:
+        number = figures.digits(co2e_g / factor)
+    bounds = bounds if len(bounds) <= bounds_width else _between(low_g / factor, high_g / factor, bounds_width)
+    return grams(co2e_g) if 0 < co2e_g < LEAST else f"{number} {unit}", bounds
+
+
 def _between(low: float, high: float, width: int) -> str:
     """Write two ends with as many decimals as there is room for."""
     texts = (f"{low:.{decimals}f} to {high:.{decimals}f}" for decimals in range(6, -1, -1))

@@ -42,6 +42,11 @@ def with_interval(value: float, low: float, high: float, factor: float) -> tuple
     return figure, " to ".join(ends)
 
 
+def in_unit(bounds: str, unit: str) -> str:
+    """Write the ends of with_interval with their unit; where there are none, there is none."""
+    return bounds if bounds == NO_INTERVAL else f"{bounds} {unit}"
+
+
 def prefix_for(value: float) -> tuple[float, str]:
     """Choose the prefix that leaves one to three digits before the point."""
     size = abs(value)

@@ -102,7 +102,7 @@ def test_tasks_side_by_side_are_not_inside_each_other(tmp_path: Path) -> None:
         await asyncio.gather(task(), task())
 
     asyncio.run(both())
-    runs = [load(path) for path in (tmp_path / "data" / "pycarbon" / "tasks").iterdir()]
+    runs = [load(path) for path in (tmp_path / "data" / "pycarbon" / "default" / "tasks").iterdir()]
     assert [one.data.meta["inside"] for one in runs] == [None, None]
 
 
