@@ -241,22 +241,19 @@ class Run(Rated):
         """Give mean power over windows of `every` ("10ms", "0.5s" or seconds), for plots and tables.
 
         An array of `time_ns`, where a window begins (the last may be shorter), `power_w`, and `min_w` and `max_w`:
-        the extremes of the means over the shortest windows that the counter resolves. Without `every` there are at
-        most `most` windows, and none shorter than those; the array is empty where the counter resolves nothing.
-        `start` and `stop` choose a part, as in `edges`.
+        the extremes of means over the shortest windows that the counter resolves; empty where it resolves nothing.
+        Without `every` there are at most `most`, none shorter than those. `start` and `stop` choose a part.
         """
-        channel, data = self._find(domain), self.data
+        channel, data, whole = self._find(domain), self.data, start is None and stop is None
         every_s = None if every is None else seconds(every)
-        whole = start is None and stop is None
         start_ns, end_ns = (data.start_ns, data.end_ns) if whole else self._span(start, stop)
         if channel.source == "model":
             own = self._powers.setdefault(domain, Powers(self._cpu.border_ns, self._window_w(channel)))
             if every_s is None and whole and len(own.power_w) <= most:
                 return own.series(own.border_ns, own.power_w)
             every_s = every_s or max((end_ns - start_ns) / 1e9 / most, own.shortest_s)
-            return own.series(
-                *series.modelled(self._cpu.border_ns, self._window_j(channel), start_ns, end_ns, every_s)
-            )
+            asked = series.modelled(self._cpu.border_ns, self._window_j(channel), start_ns, end_ns, every_s)
+            return own.series(*asked)
         if not whole:
             beside_ns = max(end_ns - start_ns, BESIDE_NS)  # whose edges tell the power at the part's own rims
             data = data.part(channel, start_ns - beside_ns, end_ns + beside_ns)
@@ -359,9 +356,7 @@ class Run(Rated):
             if not channel.in_total:
                 continue
             window_j = self._window_j(channel)
-            share: Sequence[NDArray[np.float64]] = of_cpu
-            if channel.domain.startswith("gpu-"):
-                share = self._share_of_gpu(channel.domain)
+            share = self._share_of_gpu(channel.domain) if channel.domain.startswith("gpu-") else of_cpu
             sums += [float((part * window_j).sum()) for part in share]
         low, best, high = sums.tolist()
         if total.best <= 0:
@@ -398,6 +393,5 @@ def load(path: str | Path) -> Run:
     try:
         return Run(*home.load(Path(path)))
     except (OSError, ValueError) as error:  # a name no file can have, a folder that lets nobody in
-        raise RunFileError(
-            f"{str(path)[:200]!r} cannot be opened: {getattr(error, 'strerror', None) or error}"
-        ) from None
+        why = getattr(error, "strerror", None) or error
+        raise RunFileError(f"{str(path)[:200]!r} cannot be opened: {why}") from None

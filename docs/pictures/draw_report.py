@@ -5,18 +5,21 @@ The run is tests/unit/report_world.py's: the pictures stay the same where nothin
 
 from __future__ import annotations
 
+import io
 import shutil
 import sys
 import tempfile
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
-WIDTH, HEIGHT = 1280, 1480
+WIDTH, HEIGHT = 1100, 1480
+COLOURS = 64
 
 
 def draw() -> None:
     """Write the page into a folder that goes away, and take its picture, light and dark."""
     sys.path.insert(0, str(HERE.parents[1] / "tests" / "unit"))
+    from PIL import Image
     from playwright.sync_api import sync_playwright
     from report_world import example
 
@@ -30,7 +33,8 @@ def draw() -> None:
         for scheme in ("light", "dark"):
             page = browser.new_page(color_scheme=scheme, viewport={"width": WIDTH, "height": HEIGHT})
             page.goto(page_file.as_uri())
-            page.screenshot(path=HERE / f"report-{scheme}.png", animations="disabled")
+            shot = Image.open(io.BytesIO(page.screenshot(animations="disabled")))
+            shot.convert("RGB").quantize(COLOURS).save(HERE / f"report-{scheme}.png", optimize=True)
         browser.close()
 
 

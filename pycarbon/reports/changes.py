@@ -38,11 +38,9 @@ def between(value: Value, unit: str) -> str:
     """Write the ends of a figure's interval, with its unit; empty where they are one."""
     if value.low == value.high:
         return ""
-    if math.isnan(value.low):
-        return figures.NO_INTERVAL
     factor, name = _unit_for(value.best or value.high, unit)
     _, ends = figures.with_interval(value.low if value.best is None else value.best, value.low, value.high, factor)
-    return f"{ends} {name}"
+    return figures.in_unit(ends, name)
 
 
 def change(found: Change, unit: str) -> tuple[str, str]:

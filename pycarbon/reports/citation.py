@@ -15,7 +15,8 @@ LONGEST = 160
 def citation(run: Run) -> dict[str, str]:
     """Give `text` and `bibtex`: the run, the version that recorded it, its figures, and whose intensity it took."""
     run_id = _plain(run.id) or "unknown"
-    recorder = _plain(run.data.meta.get("pycarbon", "")) or "of an unknown version"
+    meta = run.data.meta
+    recorder = _plain(meta.get("origin") or f"pycarbon {meta.get('pycarbon') or 'of an unknown version'}")
     day = run.started_at[:10] if re.fullmatch(r"\d{4}-\d\d-\d\d", run.started_at[:10]) else ""
     energy, emissions = run.energy, run.emissions
     said = "energy not known"
@@ -25,17 +26,18 @@ def citation(run: Run) -> dict[str, str]:
         grams_per, unit = figures.mass_prefix_for(emissions.co2e_g or emissions.high_g)
         grams, range_g = figures.with_interval(emissions.co2e_g, emissions.low_g, emissions.high_g, grams_per)
         said = (
-            f"{amount} {prefix}J ({between} {prefix}J, {energy.kind}), {grams} {unit} CO2e ({range_g} {unit}, "
+            f"{amount} {prefix}J ({figures.in_unit(between, f'{prefix}J')}, {energy.kind}), "
+            f"{grams} {unit} CO2e ({figures.in_unit(range_g, unit)}, "
             f"modelled; {_plain(carbon.where(run.intensity))}, {emissions.year}, {_plain(emissions.source)})"
         )
     when = f", {day}" if day else ""
-    sentence = f"Run {run_id}{when}, recorded with pycarbon {recorder}, reported with pycarbon {__version__}: {said}."
+    sentence = f"Run {run_id}{when}, recorded with {recorder}, reported with pycarbon {__version__}: {said}."
     year = f"  year = {{{day[:4]}}},\n" if day else ""
     bibtex = (
         f"@misc{{pycarbon-{re.sub('[^A-Za-z0-9]', '', run_id)[:40] or 'run'},\n"
         f"  title = {{Energy and carbon of run {_tex(run_id)}}},\n"
         f"{year}"
-        f"  howpublished = {{pycarbon {_tex(recorder)}}},\n"
+        f"  howpublished = {{{_tex(recorder)}}},\n"
         f"  note = {{{_tex(said)}}}\n"
         "}"
     )

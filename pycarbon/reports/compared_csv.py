@@ -28,11 +28,16 @@ class ComparedCsv:
     def render(self, compared: RunDifferences) -> str:
         """Give the table, without the end of its last line."""
         lines = [",".join(COLUMNS)]
-        for scope, label, figure, row in _rows(compared):
-            for cells in _cells(compared.letters, scope, label, figure, row):
-                lines.append(",".join("" if cell is None else quoted(str(cell)) for cell in cells))
+        for cells in rows(compared):
+            lines.append(",".join("" if cell is None else quoted(str(cell)) for cell in cells))
         text = "\n".join(lines)
         return text if self._unicode else text.encode("ascii", "backslashreplace").decode("ascii")
+
+
+def rows(compared: RunDifferences) -> Iterator[list[Cell]]:
+    """Give the rows of the table, each with the cells of COLUMNS; None is not known."""
+    for scope, label, figure, row in _rows(compared):
+        yield from _cells(compared.letters, scope, label, figure, row)
 
 
 def _rows(compared: RunDifferences) -> Iterator[tuple[str, str, str, Row]]:

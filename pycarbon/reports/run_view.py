@@ -24,6 +24,7 @@ from pycarbon.totals import Region
 if TYPE_CHECKING:
     from pycarbon.footprint import Sci
 
+OF_REPORT = ("schema", "energy", "emissions", "marginal_emissions", "footprint", "sci", "equivalents")
 MOST_REGIONS = 150
 MOST_NOTES = 50
 LONGEST_COMMAND = 2000
@@ -32,13 +33,13 @@ LONGEST_COMMAND = 2000
 def view(run: Run, score: Sci | None = None) -> dict[str, Any]:
     """Give everything that a run's page shows.
 
-    `report` is the JSON report but for its regions, which are bounded; `figures` are those that come first, each with
-    `value`, `low`, `high`, `unit`, `kind` and in words. None is what nobody knows.
+    `report` has the figures of the JSON report; `figures` are those that come first, each with `value`, `low`,
+    `high`, `unit`, `kind` and in words. None is what nobody knows.
     """
     report = as_json.as_dict(run, score, MOST_REGIONS)
-    regions = report.pop("regions")
+    regions = report["regions"]
     return {
-        "report": report,
+        "report": {name: report[name] for name in OF_REPORT},
         "title": text(run.name) or text(run.id) or "A run",
         "said": _said(run),
         "figures": _figures(run, score),

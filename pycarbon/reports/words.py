@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -21,8 +22,8 @@ def text(value: object, most: int = LONGEST_TEXT) -> str:
 
 
 def told_figure(label: str, unit: str, kind: str, values: Sequence[float | None], of: str = "") -> Row:
-    """Give a figure: `values` are best, low and high, of which any may be None."""
-    best, low, high = values
+    """Give a figure: `values` are best, low and high, of which any may be None or NaN: not known."""
+    best, low, high = (None if value is None or math.isnan(value) else value for value in values)
     row: Row = {"label": label, "value": best, "low": low, "high": high, "unit": unit, "kind": kind, "of": of}
     if best is None:
         return row | {"text": "not known", "between": "", "kind": ""}
@@ -31,6 +32,6 @@ def told_figure(label: str, unit: str, kind: str, values: Sequence[float | None]
     )
     unit = prefix if unit == "g" else f"{prefix}{unit}"
     if low is None or high is None:
-        return row | {"text": f"{figures.digits(best / factor)} {unit}", "between": ""}
+        return row | {"text": f"{figures.digits(best / factor)} {unit}", "between": figures.NO_INTERVAL}
     amount, between = figures.with_interval(best, low, high, factor)
     return row | {"text": f"{amount} {unit}", "between": f"{between} {unit}"}

@@ -117,7 +117,7 @@ def _texts(times_s: Sequence[float]) -> list[str]:
     """Write ticks in one unit."""
     step = times_s[1] if len(times_s) > 1 else 1.0
     size, unit = next(
-        (one for one in _UNITS if step >= one[0] * 0.999 or (one[0] == 1 and times_s[-1] >= 10)), _UNITS[-1]
+        (one for one in _UNITS if step >= one[0] * 0.999 or (one[0] == 1 and times_s[-1] >= 1)), _UNITS[-1]
     )
     decimals = min(max(-math.floor(math.log10(step / size) + 1e-9), 0), 6)
     return [f"{one / size:.{decimals}f} {unit}" for one in times_s]

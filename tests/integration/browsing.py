@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -38,6 +39,14 @@ class Tab:
             for one in found
             if one["impact"] in SERIOUS
         ]
+
+
+def until(page: Any, holds: Callable[[], bool], limit_s: float = 10) -> None:
+    """Let a page go on until something holds; its wait_for_function would need what a strict CSP forbids."""
+    end_s = time.monotonic() + limit_s
+    while not holds():
+        assert time.monotonic() < end_s, "it never came to that"
+        page.wait_for_timeout(20)
 
 
 @pytest.fixture(scope="module")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from fractions import Fraction
 
 import numpy as np
-from counter_simulator import MILLISECOND, World
+from counter_simulator import MICROJOULE, MILLISECOND, World
 from region_world import START_NS, Program, as_run
 
 from pycarbon import intensity
@@ -106,3 +106,21 @@ def _busy(end_ns: int, channel: int, part: float) -> np.ndarray:
     edges["raw"] = (seen_ns - START_NS) / 1e9 * 64 * part / float(TICK)
     edges["flags"][0] = Flag.FIRST
     return edges
+
+
+def long_run(updates: int) -> RunData:
+    """Give a run with so many updates of one counter, one a millisecond, and one short peak."""
+    number = np.arange(updates, dtype=np.int64)
+    watts = 50 + 30 * np.sin(number / 2e5) + 10 * (number // 20_000 % 2)
+    watts += np.random.default_rng(1).normal(0, 4, updates)
+    peak = updates * 7 // 10
+    watts[peak : peak + 200] = 240
+    edges = np.zeros(updates, EDGE_DTYPE)
+    edges["t_seen_ns"] = START_NS + number * MILLISECOND
+    edges["t_before_ns"] = edges["t_seen_ns"] - 1000
+    edges["raw"] = np.cumsum(np.maximum(watts, 1) * 1e3)
+    edges["flags"][0] = Flag.FIRST
+    channel = Channel(0, "package-0", "powercap", "measured", "energy", MICROJOULE, 0, True)
+    meta = {"start_ns": START_NS, "channels": [channel.to_dict()], "name": "long", "id": "b7c0de"}
+    footer = {"start_ns": START_NS, "end_ns": START_NS + updates * MILLISECOND}
+    return RunData(meta, [channel], {0: edges}, footer, True)

@@ -110,3 +110,18 @@ def test_lengths_of_time():
     assert seconds("0s", False) == 0
     with pytest.raises(PyCarbonError):
         seconds(0)
+
+
+def test_a_part_in_as_many_windows_as_wanted_is_the_same_power():
+    # GIVEN a run whose power is known all over WHEN a part of it is asked for
+    from report_world import long_run
+
+    run = Run(long_run(60_000))
+    part = run.power("package-0", start="10s", stop="12s", most=20)
+    # THEN it begins there, in so many windows, and used what its edges say
+    assert len(part) == 20 and part["time_ns"][0] == run.data.start_ns + 10 * 10**9
+    edges = run.edges("package-0", "10s", "12s")
+    assert part["power_w"].mean() * 2 == pytest.approx(edges["energy_j"][-1], rel=2e-3)
+    assert len(run.power("package-0", most=7)) == 7
+    assert len(run.power("package-0", start="59s")) == 20  # of 50 ms, none shorter
+    assert len(run.power("package-0", start="100s")) == 0

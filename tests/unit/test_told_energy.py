@@ -17,6 +17,8 @@ from pycarbon.errors import PyCarbonError
 from pycarbon.intensity import from_dict
 from pycarbon.interval import Range
 from pycarbon.merging import merge
+from pycarbon.reports import run_view
+from pycarbon.reports.as_html import HtmlReport
 from pycarbon.reports.as_json import as_dict
 from pycarbon.reports.compared_json import compared_as_dict
 from pycarbon.reports.compared_text import ComparedText
@@ -97,6 +99,16 @@ def test_the_report_says_so_beside_each_figure(path: Path) -> None:
 
     assert text.count(NO_INTERVAL) == 5, text  # the total, two domains, the grams, the factor
     assert "nan" not in text.casefold()
+
+
+def test_its_page_says_so_and_who_counted(path: Path) -> None:
+    run = load(path)
+    run.data.meta["origin"] = "CodeCarbon 3.1.0"
+    page = HtmlReport().render(run)
+
+    assert page.count(NO_INTERVAL) >= 5 and f"{NO_INTERVAL} kJ" not in page
+    assert "recorded with CodeCarbon 3.1.0" in page
+    assert json.dumps(run_view.view(run), allow_nan=False)
 
 
 def test_the_index_has_none(path: Path) -> None:

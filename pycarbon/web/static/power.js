@@ -121,7 +121,7 @@
   function tickTexts(values) {
     const step = values.length > 1 ? values[1] - values[0] : values[0] || 1;
     const [size, unit] = [[86400, "d"], [3600, "h"], [60, "min"], [1, "s"], [1e-3, "ms"], [1e-6, "\u00b5s"]].find(
-      (one) => step >= one[0] * 0.999 || (one[0] === 1 && (values.at(-1) || 0) >= 10),
+      (one) => step >= one[0] * 0.999 || (one[0] === 1 && (values.at(-1) || 0) >= 1),
     ) || [1e-6, "\u00b5s"];
     const decimals = Math.min(Math.max(-Math.floor(Math.log10(step / size) + 1e-9), 0), 6);
     return values.map((value) => `${(value / size).toFixed(decimals)} ${unit}`);
@@ -297,8 +297,9 @@
     function show(from, to, asked) {
       const length = Math.min(Math.max(to - from, shortest), data.duration_s);
       const middle = (from + to) / 2;
-      state.from = Math.min(Math.max(middle - length / 2, 0), data.duration_s - length);
-      state.to = state.from + length;
+      const all = length >= data.duration_s * (1 - 1e-9);
+      state.from = all ? 0 : Math.min(Math.max(middle - length / 2, 0), data.duration_s - length);
+      state.to = all ? data.duration_s : state.from + length;
       draw();
       if (url) ask();
       if (asked) say();
@@ -340,7 +341,8 @@
         if (!answer.ok) return;
         const found = (await answer.json()).domains.filter((domain) => domain.t_s.length);
         const levels = new Map(found.map((domain) => [domain.domain, pyramid(fetched(domain, domain.t_s[0]))]));
-        state.finer = { from, to, step, levels };
+        const coarsest = Math.max(...found.map((domain) => domain.window_s));
+        state.finer = { from, to, step: coarsest > step * 1.01 ? 0 : step, levels }; // 0: the run has no finer ones
         if (from === state.from && to === state.to) draw();
       } catch (error) {
         if (error.name !== "AbortError") status.textContent = "finer power could not be fetched; this is what the page has";
