@@ -94,6 +94,32 @@ def _claimed(home: Path) -> Iterator[bool]:
         os.close(descriptor)
 
 
+def is_recorded(home: Path) -> bool | None:
+    """Say whether the recorder of a home lives, without touching anything; None where nobody can know.
+
+    It asks for a shared lock of a file that is open for reading, and lets it go at once: a recorder, which has its
+    lock from before the home appears, cannot notice. RunFileError where the home has just gone.
+    """
+    if sys.platform == "win32":
+        return None
+    import fcntl
+
+    try:
+        descriptor = os.open(home / RUN_FILE, os.O_RDONLY | os.O_CLOEXEC)
+    except OSError as error:
+        raise RunFileError(f"{home} cannot be read: {error.strerror}") from None
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError:
+        return None
+    else:
+        return False
+    finally:
+        os.close(descriptor)
+
+
 def recover(home: Path) -> RunData:
     """Read a home whose run has not ended: its frames, and the edges its rings still hold."""
     rings = runfile.read(home / RUN_FILE).meta.get("rings", {})

@@ -141,16 +141,22 @@ def keep(recorder: Recorder, outcome: Outcome) -> None:
         recorder.notes.append(f"the run is not in the index yet, the next `pycarbon ls` finds it: {_why(error)}")
 
 
-def sent(recorder: Recorder, path: Path | None, *, at_once: bool) -> list[str]:
-    """See that a run that has ended is sent to its team's server, and give what its user should know of it.
-
-    Nobody waits for it and it never raises: see pushing/at_end.py, also for `at_once`.
-    """
+def queued(recorder: Recorder, path: Path | None) -> list[str]:
+    """Have a run that has ended wait for its team's server; give what its user should know. See pushing/at_end.py."""
     if recorder.sending is None:
         return []
     from pycarbon.pushing import at_end
 
-    return at_end.ended(recorder.sending, recorder.run_id, path, at_once=at_once)
+    return at_end.ended(recorder.sending, recorder.run_id, path)
+
+
+def sent(recorder: Recorder, *, at_once: bool) -> list[str]:
+    """Leave what waits to a process that sends it, as the very last thing; as `queued`."""
+    if recorder.sending is None:
+        return []
+    from pycarbon.pushing import at_end
+
+    return at_end.leave(recorder.sending, at_once=at_once)
 
 
 def _ask_at_end(rating: Rating, service: str | None, started: datetime) -> Callable[[list[str]], dict[str, Any]]:
@@ -289,7 +295,7 @@ class Recording(Run):
             return
         self._result, self.path = outcome.run, outcome.path
         keep(recorder, outcome)
-        for line in [*recorder.notes[said:], *sent(recorder, outcome.path, at_once=False)]:
+        for line in [*recorder.notes[said:], *queued(recorder, outcome.path), *sent(recorder, at_once=False)]:
             notice(line)
         if recorder.interrupted:
             raise KeyboardInterrupt

@@ -42,6 +42,7 @@ def prepare_parser(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--forget", action="store_true", help="no longer list runs that the server did not take")
     parser.add_argument("--json", action="store_true", help="print what became of it as JSON")
     parser.add_argument("--quiet", action="store_true", help=argparse.SUPPRESS)
+    parser.add_argument("--nice", type=int, default=0, help=argparse.SUPPRESS)
     parser.add_argument("--for", dest="for_s", type=float, default=600.0, help=argparse.SUPPRESS)
     parser.set_defaults(parser=parser)
 
@@ -51,10 +52,13 @@ def run(options: argparse.Namespace) -> int:
     from pycarbon import settings
     from pycarbon.pushing.outbox import Outbox
 
-    chosen, complaints = settings.resolve({"server": options.server})
+    try:
+        chosen, complaints = settings.resolve({"server": options.server})
+    except (OSError, RuntimeError) as error:
+        raise PyCarbonError(f"the settings cannot be read: {error}") from None
     outbox = Outbox(chosen.data_dir.absolute())
     if options.quiet:
-        return _quietly(outbox, options.for_s)
+        return _quietly(outbox, options.nice, options.for_s)
     _say(complaints)
     if options.status or options.forget:
         if options.runs or options.all:
@@ -68,16 +72,17 @@ def run(options: argparse.Namespace) -> int:
         raise PyCarbonError(f"{outbox.folder} cannot be written: {error.strerror or error}") from None
 
 
-def _quietly(outbox: Outbox, for_s: float) -> int:
-    """Try what waits, where nobody looks: as a process that lets all others go first."""
+def _quietly(outbox: Outbox, nice: int, for_s: float) -> int:
+    """Try what waits, where nobody looks."""
     from pycarbon.pushing import known
     from pycarbon.pushing.pusher import Pusher
-    from pycarbon.pushing.upload import Uploader
+    from pycarbon.pushing.upload import Limits, Uploader
 
     with contextlib.suppress(OSError, AttributeError):
-        os.nice(19)
-    with Uploader(os.environ, known.servers(os.environ)) as uploader:
-        Pusher(outbox, uploader.send, _finder(outbox), end_s=time.time() + for_s).push()
+        os.nice(nice)
+    end_s = time.time() + for_s
+    with Uploader(os.environ, known.servers(os.environ), Limits(end_s=end_s)) as uploader:
+        Pusher(outbox, uploader.send, _finder(outbox), end_s=end_s).push()
     return 0
 
 
@@ -220,6 +225,7 @@ def _told(done: list[Done], as_json: bool, asked: int) -> int:
             print(f"sent {_runs(sent)} to {servers}")
         elif not done:
             print("nothing waits to be sent" if not asked else "already sent by another push")
+        _say(sorted({f"{one.entry.path} is there: {one.entry.answer}" for one in done if _is_odd(one)})[:_SAID])
         by_reason: dict[tuple[str, str], list[Entry]] = {}
         for one in failed:
             by_reason.setdefault((one.fate, one.entry.answer), []).append(one.entry)
@@ -230,6 +236,11 @@ def _told(done: list[Done], as_json: bool, asked: int) -> int:
         if len(by_reason) > _SAID:
             _say([f"and {len(by_reason) - _SAID} more: pycarbon push --status"])
     return 1 if failed else 0
+
+
+def _is_odd(one: Done) -> bool:
+    """Whether the server took a run and has something to say about it."""
+    return one.fate == "sent" and one.entry.answer not in ("stored", "already here")
 
 
 def _status(outbox: Outbox, *, forget: bool, as_json: bool) -> int:

@@ -174,18 +174,21 @@ def _begin(command: list[str], options: argparse.Namespace) -> Recorder | None:
 
 def _finish(recorder: Recorder, ended: launch.Ended, said: int, options: argparse.Namespace) -> None:
     """End the run and print its summary; what fails here must not change how the command ended."""
+    from pycarbon import recording
+
     try:
-        from pycarbon import recording, reports
+        from pycarbon import reports
 
         footer = {"exit_status": ended.status, "start_ns": ended.start_ns}
         outcome = recorder.stop(ended.end_ns, footer, ended.cpu_s)
         recording.keep(recorder, outcome)
-        _tell([*recorder.notes[said:], *recording.sent(recorder, outcome.path, at_once=True)])
+        _tell([*recorder.notes[said:], *recording.queued(recorder, outcome.path)])
         if sys.stderr is not None:
             report = reports.get("json" if options.json else "text", sys.stderr)
             _say(report.render(outcome.shown))
     except Exception as error:
         _say(f"pycarbon: no summary: {error!r}")
+    _tell(recording.sent(recorder, at_once=True))  # last: what starts there takes time of the same cores
 
 
 def _tell(notes: list[str]) -> None:

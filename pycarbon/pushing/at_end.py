@@ -58,12 +58,18 @@ def planned(chosen: Settings, inside: bool) -> Sending | None:
     return Sending(chosen.server, chosen.push == "wait", chosen.data_dir.absolute(), named, inside)
 
 
-def ended(sending: Sending, run_id: str, path: Path | None, *, at_once: bool) -> list[str]:
-    """Queue a run that has ended and see that it is sent; give what its user should know of it. Never raises.
+def ended(sending: Sending, run_id: str, path: Path | None) -> list[str]:
+    """Queue a run that has ended, send it if that is waited for, and say what its user should know. Never raises."""
+    wait = sending.wait and not sending.inside
+    return [*queue(sending, run_id, path), *(send(sending, at_once=True) if wait else [])]
 
-    Without `at_once` its program goes on, and may make many more: see APART_S.
+
+def leave(sending: Sending, *, at_once: bool) -> list[str]:
+    """Have what was queued sent by a process that nobody waits for; as `ended`.
+
+    Without `at_once` the program goes on, and may make many more recordings: see APART_S.
     """
-    return [*queue(sending, run_id, path), *([] if sending.inside else send(sending, at_once=at_once))]
+    return [] if sending.wait or sending.inside else send(sending, at_once=at_once)
 
 
 def queue(sending: Sending, run_id: str, path: Path | None) -> list[str]:
@@ -94,7 +100,7 @@ def send(sending: Sending, *, at_once: bool) -> list[str]:
     try:
         pid, before_s = _started
         now_s = time.monotonic()
-        if not (at_once or sending.wait) and pid == os.getpid() and now_s - before_s < APART_S:
+        if not at_once and pid == os.getpid() and now_s - before_s < APART_S:
             _waiting[sending.data_dir] = sending
             return []
         _started = os.getpid(), now_s
@@ -134,7 +140,7 @@ def _start(sending: Sending) -> list[str]:
         return ["the run waits to be sent: this program cannot start a sender, `pycarbon push` is one"]
     # What is process 1 takes all others with it when it ends, and so does a container.
     wait = sending.wait or os.getpid() == 1
-    limit = ["--for", f"{LONGEST_WAIT_S:.0f}"] if wait else []
+    manner = ["--for", f"{LONGEST_WAIT_S:.0f}"] if wait else ["--nice", "19"]
     # The shell leaves the folder, so that it can be unmounted, and leaves its child to process 1: the program that
     # records may wait for any child, and shall find none but its own.
     script = 'cd / && exec "$0" "$@"' if wait else 'cd / && { "$0" "$@" & }'
@@ -142,7 +148,7 @@ def _start(sending: Sending) -> list[str]:
     actions += [(os.POSIX_SPAWN_CLOSE, number) for number in _descriptors() if number > 2]
     process = os.posix_spawn(
         "/bin/sh",
-        ["sh", "-c", script, python, *_SENDER, *limit],
+        ["sh", "-c", script, python, *_SENDER, *manner],
         _environment(sending),
         file_actions=actions,
         setsid=not wait,  # whoever waits ends it by Ctrl-C, with all else that the terminal runs

@@ -96,12 +96,12 @@ class Pusher:
         return done
 
     def _due(self, only: Collection[str] | None, server: str | None) -> list[Entry]:
-        """Give what is to be tried now, oldest first."""
+        """Give what is to be tried now: what was tried least first, and of that what has waited longest."""
         now_s = self._clocks.now_s()
         if now_s >= self._end_s:
             return []
         pauses = {} if self._by_hand else self._outbox.pauses()
-        return [
+        due = [
             entry
             for entry in self._outbox.entries()
             if entry.name not in self._tried
@@ -111,6 +111,8 @@ class Pusher:
             and (self._by_hand or _past(entry.next_s, now_s))
             and not (entry.server in pauses and not _past(pauses[entry.server].until_s, now_s))
         ]
+        # A run at which its server breaks comes last, next time.
+        return sorted(due, key=lambda entry: entry.tries)
 
     def _try(self, entry: Entry) -> Done | None:
         """Try one; None where another push has seen to it, or there is no time left."""

@@ -6,6 +6,7 @@ PUT SERVER/api/v1/runs/ID    the file's bytes; answered with {"id", "state", "me
 from __future__ import annotations
 
 import json
+import math
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -43,11 +44,19 @@ class Told:
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """How long one wait for the network may take, how long a run of any size, and the least speed beyond that."""
+    """How long one wait for the network may take, how long a run of any size, and the least speed beyond that.
 
-    timeout_s: float = 20.0
-    run_s: float = 60.0
+    A server may look at a large run for a minute before it answers. `end_s`, seconds since 1970, is the end of all.
+    """
+
+    timeout_s: float = 90.0
+    run_s: float = 100.0
     bytes_per_s: float = 50_000.0
+    end_s: float = math.inf
+
+    def of(self, size_bytes: int) -> float:
+        """How long a run of some size may take, in seconds."""
+        return max(0.001, min(self.run_s + size_bytes / self.bytes_per_s, self.end_s - time.time()))
 
 
 class Uploader:
@@ -106,7 +115,7 @@ class Uploader:
             where = f"{server}/api/v1/runs/{run_id}"
             request = Request(where, {}, headers, method="PUT", content=lambda: _pieces(file, size))
             try:
-                answer = self._answer(request, self._limits.run_s + size / self._limits.bytes_per_s)
+                answer = self._answer(request, self._limits.of(size))
             except Unreachable as reason:
                 return Told("away", self._line(f"{server} cannot be reached: {reason}"))
         return self._told(server, run_id, answer)
@@ -139,7 +148,10 @@ class Uploader:
         after_s = retry_after_s(answer, datetime.now(timezone.utc)) or 0.0
         if status in (200, 201):
             if members.get("id") == run_id and state in ("stored", "already here"):
-                return Told("sent", state)
+                more = members.get("message")
+                return Told(
+                    "sent", self._line(more) if state == "stored" and isinstance(more, str) and more else state
+                )
             what = "answers what no pycarbon server says: is there a proxy or a login page in between?"
             return Told("away", self._line(f"{server} {what}"))
         fate, what = _MEANINGS.get(status, ("away", "is out of order") if status >= 500 else _UNEXPECTED)

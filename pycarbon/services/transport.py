@@ -26,6 +26,10 @@ if TYPE_CHECKING:
     import httpx
 
 
+CONNECT_S = 10.0
+"""Who takes longer to answer at all is not there."""
+
+
 class Unreachable(Exception):
     """There is no whole answer; the text says why. It may quote the request: scrub it."""
 
@@ -133,7 +137,7 @@ def _answer(request: Request, wait_s: float, answer_bytes: int, client: httpx.Cl
         headers={**headers, **request.headers},
         content=None if request.content is None else request.content(),
         auth=httpx.BasicAuth(*request.basic) if request.basic else None,
-        timeout=wait_s,
+        timeout=httpx.Timeout(wait_s, connect=min(wait_s, CONNECT_S)),
     ) as response:
         told = {name.lower(): value for name, value in response.headers.items()}
         packing = told.get("content-encoding", "identity").strip().lower()
@@ -167,7 +171,7 @@ def _words(error: Exception, wait_s: float) -> str:
     import httpx
 
     if isinstance(error, httpx.ConnectTimeout):
-        return f"no connection within {wait_s:.3g} s"
+        return f"no connection within {min(wait_s, CONNECT_S):.3g} s"
     if isinstance(error, httpx.TimeoutException):
         return f"no answer within {wait_s:.3g} s"
     if isinstance(error, httpx.ConnectError):

@@ -87,28 +87,30 @@ def test_runs_recorded_offline_arrive_when_the_server_is_there(tmp_path, outbox,
     store.mkdir()
     with contextlib.closing(Tokens(store)) as tokens:
         monkeypatch.setenv("PYCARBON_SERVER_TOKEN", tokens.add("ci", "upload", date(2026, 1, 1)))
-    with TeamServer(store) as server:
-        server.stop()
-        monkeypatch.setenv("PYCARBON_SERVER", f"http://127.0.0.1:{server.port}")
-        # WHEN a command is recorded THEN its status is its own, nothing is said, and the run waits
-        recorded = run(pycarbon_run("sh", "-c", "exit 3"))
-        assert recorded.returncode == 3 and "wait" not in recorded.stderr
-        (entry,) = wait_until(lambda: [entry for entry in outbox.entries() if entry.answer])
-        assert "cannot be reached" in entry.answer and not entry.refused
-        # WHEN somebody pushes in vain THEN one line says why
-        assert main(["push"]) == 1
-        told = capsys.readouterr().err
-        assert told.count("\n") == 1 and "cannot be reached" in told
-        # WHEN the server is there and somebody pushes THEN the run is there, byte by byte, and nothing waits
-        wait_until(lambda: done(outbox))
-        server.start()
+    with socket.create_server(("127.0.0.1", 0)) as listener:  # which has a port that nobody else gets
+        server = TeamServer(store)
+        server.port = listener.getsockname()[1]
+        monkeypatch.setenv("PYCARBON_SERVER", url_of(listener))
+    # WHEN a command is recorded THEN its status is its own, nothing is said, and the run waits
+    recorded = run(pycarbon_run("sh", "-c", "exit 3"))
+    assert recorded.returncode == 3 and "wait" not in recorded.stderr
+    (entry,) = wait_until(lambda: [entry for entry in outbox.entries() if entry.answer])
+    wait_until(lambda: done(outbox))
+    assert "cannot be reached" in entry.answer and not entry.refused
+    # WHEN somebody pushes in vain THEN one line says why
+    assert main(["push"]) == 1
+    told = capsys.readouterr().err
+    assert told.count("\n") == 1 and "cannot be reached" in told
+    with server:
+        # WHEN the server is there and somebody pushes THEN nothing waits
         pushed = run([PYCARBON, "push"])
         assert (pushed.returncode, pushed.stderr) == (0, "") and pushed.stdout.startswith("sent 1 run to http")
         # WHEN another run ends THEN it arrives by itself
         run(pycarbon_run("true"))
-        wait_until(lambda: not outbox.entries() and done(outbox))
-        # WHEN they are sent once more THEN the server has them already
+        wait_until(lambda: not outbox.entries() and done(outbox), 60.0)
+        # WHEN the first is sent once more THEN the server has it already
         assert main(["push", entry.path]) == 0
+    # THEN both are there, byte by byte
     with contextlib.closing(Store(store)) as found:
         runs = found.runs()
         assert len(runs) == 2 and entry.id in {listed.summary.id for listed in runs}
@@ -154,7 +156,7 @@ def test_eight_recordings_at_once_each_arrive_once(tmp_path, outbox, taken):
         for process in processes:
             assert process.wait(60) == 0
     # THEN each is sent once, and nothing waits
-    wait_until(lambda: not outbox.entries() and done(outbox))
+    wait_until(lambda: not outbox.entries() and done(outbox), 60.0)
     assert sorted(taken.values()) == [1] * 8 and homes(tmp_path) == []
 
 
@@ -180,7 +182,7 @@ os.waitpid(child, 0)
 def test_a_program_that_records_often_finds_no_child_and_has_all_sent_at_its_end(outbox, taken):
     told = run([sys.executable, "-W", "ignore", "-c", PROGRAM])
     assert (told.returncode, told.stdout, told.stderr) == (0, "no child\n" * 3, "")
-    wait_until(lambda: not outbox.entries() and done(outbox))
+    wait_until(lambda: not outbox.entries() and done(outbox), 60.0)
     assert sorted(taken.values()) == [1] * 7
 
 
@@ -189,7 +191,7 @@ def test_a_run_within_a_run_is_sent_by_the_outer_one(outbox, taken):
     told = run(pycarbon_run("sh", "-c", count))
     # GIVEN that the inner run waits when it has ended, THEN both are sent
     assert told.stdout.count(".json") == 1 and "sent" not in told.stdout
-    wait_until(lambda: not outbox.entries() and done(outbox))
+    wait_until(lambda: not outbox.entries() and done(outbox), 60.0)
     assert sorted(taken.values()) == [1, 1]
 
 
@@ -228,7 +230,7 @@ def test_a_server_that_only_a_project_file_names_gets_nothing_until_its_user_say
     # WHEN that is typed THEN it is sent, and so is the next run
     assert main(["push", "--server", server]) == 0 and capsys.readouterr().out == f"sent 1 run to {server}\n"
     assert run(pycarbon_run("true")).returncode == 0
-    wait_until(lambda: not outbox.entries() and done(outbox))
+    wait_until(lambda: not outbox.entries() and done(outbox), 60.0)
     assert sorted(taken.values()) == [1, 1]
 
 

@@ -35,11 +35,13 @@ def test_nothing_else_of_the_file_is_read(tmp_path):
 
 
 def test_a_recorded_run_says_in_its_footer_what_a_list_shows(tmp_path):
-    with pycarbon.record("name", project="p", path=tmp_path / "a.pcr", tags={"k": "v"}) as run:
+    with pycarbon.record(
+        "name", organisation="o", project="p", experiment="e", path=tmp_path / "a.pcr", tags={"k": "v"}
+    ) as run:
         pass
     footer = read_footer(tmp_path / "a.pcr")
     assert footer["run"] == {
-        "id": run.id, "organisation": "default", "project": "p", "name": "name", "started_at": run.started_at,
-        "tags": {"k": "v"},
+        "id": run.id, "organisation": "o", "project": "p", "experiment": "e", "name": "name",
+        "started_at": run.started_at, "tags": {"k": "v"},
     }  # fmt: skip
     assert footer["totals"]["energy"]["total_j"] == run.energy.total_j

@@ -86,6 +86,13 @@ def test_runs_are_named_by_file_and_by_id_and_all_are_those_not_sent_yet(outbox,
     assert (one["fate"], one["id"]) == ("sent", OTHER) and len(httpserver.log) == 3
 
 
+def test_what_the_server_says_of_a_run_that_it_took_is_shown(outbox, tmp_path, httpserver, capsys):
+    answer(httpserver, message="stored, but its clock is 9 days ahead")
+    assert main(["push", str(write_run(tmp_path / "x.pcr", RUN))]) == 0
+    told = capsys.readouterr()
+    assert told.out.startswith("sent 1 run") and "9 days ahead" in told.err and told.err.count("\n") == 1
+
+
 def test_refused_runs_are_listed_with_the_reason_until_forgotten(outbox, tmp_path, httpserver, capsys):
     # GIVEN a run that the server refuses, and a file that is no entry
     answer(httpserver, 400, "refused", "too odd")

@@ -179,6 +179,16 @@ def test_a_run_that_fails_does_not_hold_up_the_others_but_many_do(tmp_path):
     assert len(world.push(by_hand=True)) == 10 and len(world.asked) == before + IN_A_ROW
 
 
+def test_a_run_at_which_a_server_breaks_does_not_hold_up_the_others_for_ever(tmp_path):
+    world = World(tmp_path, ["away"])
+    for run_id in ("bad01", "run1", "run2"):
+        world.queue(run_id)
+        world.now_s += 1
+    assert {one.fate for one in world.push()} == {"waiting"}
+    world.answers = ["sent", "sent", "away"]
+    assert [one.fate for one in world.push(by_hand=True)] == ["sent", "sent", "waiting"]
+
+
 def test_a_server_that_asks_for_peace_gets_it_but_not_for_ever(tmp_path):
     world = World(tmp_path, [])
     world.queue("run1")

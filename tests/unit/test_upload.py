@@ -6,6 +6,7 @@ import json
 import logging
 import socket
 import threading
+import time
 
 import pytest
 from local_server import LocalServer, hang, ok
@@ -117,6 +118,12 @@ def test_a_redirect_is_not_followed_and_the_token_goes_nowhere_else(httpserver, 
 def test_a_server_that_gives_no_whole_answer_is_away_in_bounded_time(path, reply):
     with LocalServer(reply) as server:
         assert sent(server.url, path, limits=QUICK).fate == "away"
+
+
+def test_no_run_takes_longer_than_there_is_time(path):
+    with LocalServer(hang) as server:
+        told = sent(server.url, path, limits=Limits(end_s=time.time() + 0.3))
+    assert told.fate == "away" and "no whole answer within 0." in told.line
 
 
 def test_where_nobody_listens_the_server_is_away(path):
