@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from pathlib import Path
 
@@ -41,6 +42,7 @@ def _mib(text: str) -> int:
 
 def run(options: argparse.Namespace) -> None:
     """Serve until somebody ends it; say where on standard output."""
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # ours: numpy would start threads, each with memory
     from pycarbon.dashboard import entry, serving
     from pycarbon.dashboard.app import create_app
     from pycarbon.dashboard.uploads import Uploads

@@ -9,26 +9,27 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from http import HTTPStatus
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pycarbon import web
-from pycarbon.dashboard import links, tables
-from pycarbon.dashboard.access import Access
+from pycarbon.dashboard import tables
+from pycarbon.dashboard.access import Access, Visitor
 from pycarbon.dashboard.guard import Guard
 from pycarbon.dashboard.headers import SecurityHeaders
 from pycarbon.dashboard.login import Login
+from pycarbon.dashboard.opened import file_of
 from pycarbon.dashboard.page import Missing, Page, Pairs
 from pycarbon.dashboard.pages import PAGES
 from pycarbon.dashboard.refreshing import Refreshing
+from pycarbon.dashboard.rendering import rendered
+from pycarbon.dashboard.sharing import OF_PROJECT
 from pycarbon.dashboard.statics import statics
 from pycarbon.dashboard.uploads import Uploads
 from pycarbon.errors import PyCarbonError
 from pycarbon.exports.extras import needed
-from pycarbon.store.filters import Filter, from_query
 from pycarbon.store.index import Store
 
 if TYPE_CHECKING:
@@ -68,7 +69,10 @@ def create_app(folder: Path, access: Access | None = None, uploads: Uploads | No
 
     routes = [Route("/static/{name}", _static(), methods=["GET"])]
     for page in PAGES:
-        routes += [Route(page.path, _html(page), methods=["GET"]), Route(page.api_path, _json(page), methods=["GET"])]
+        routes.append(Route(page.api_path, _json(page), methods=["GET"]))
+        if page.path:
+            routes.append(Route(page.path, _html(page), methods=["GET"]))
+    routes.append(Route("/run/{id}/file", _file, methods=["GET"]))
     login = (
         None
         if access is None
@@ -114,6 +118,14 @@ def _static() -> Callable[[Request], Awaitable[Response]]:
     return answer
 
 
+async def _file(request: Request) -> Response:
+    """Give the file of a run as an attachment: the run is chosen by its id, its name and place by the index."""
+    from starlette.responses import FileResponse
+
+    path, name = await in_thread(request, lambda: file_of(request.app.state.store, request.path_params["id"]))
+    return FileResponse(path, media_type="application/octet-stream", filename=name)
+
+
 def _html(page: Page) -> Callable[[Request], Awaitable[Response]]:
     from starlette.responses import HTMLResponse
 
@@ -124,11 +136,18 @@ def _html(page: Page) -> Callable[[Request], Awaitable[Response]]:
 
         def draw() -> str:
             pairs = _pairs(request)
-            return rendered(page.template, pairs, page=page, data=_figures(page, request, pairs))
+            visitor = request.scope["visitor"]
+            data = _figures(page, request, pairs)
+            return rendered(page.template, pairs, _open_to(visitor), page, data=data, visitor=visitor)
 
         return HTMLResponse(await in_thread(request, draw))
 
     return answer
+
+
+def _open_to(visitor: Visitor) -> Sequence[Page]:
+    """Give the pages that a visitor may see the whole of."""
+    return PAGES if visitor.shared is None else [page for page in PAGES if page.path in OF_PROJECT]
 
 
 def _json(page: Page) -> Callable[[Request], Awaitable[Response]]:
@@ -163,25 +182,6 @@ async def in_thread(request: Request, what: Callable[[], Any]) -> Any:
     return await asyncio.get_running_loop().run_in_executor(request.app.state.pool, what)
 
 
-def rendered(template: str, pairs: Pairs, **values: Any) -> str:
-    """Fill in a template: `address(path, **changes)` in it writes links that keep the filter."""
-    try:
-        chosen = from_query(pairs)
-    except PyCarbonError:  # on the page that says so
-        chosen = Filter()
-    kept = chosen.to_query()
-
-    def address(path: str, **changes: Any) -> str:
-        return links.address(path, kept, **changes)
-
-    navigation = [{"path": page.path, "label": page.label} for page in PAGES if page.label]
-    return (
-        web.environment()
-        .get_template(template)
-        .render(address=address, part=links.part, chosen=chosen, navigation=navigation, inline=False, **values)
-    )
-
-
 async def _failed(request: Request, error: Exception) -> Response:
     """Say in one line what is wrong, in the form that was asked for."""
     from starlette.exceptions import HTTPException
@@ -208,5 +208,5 @@ def problem(request: Request, status: int, why: str, headers: Any = None) -> Res
     if request.url.path.startswith(API):
         body = json.dumps({"error": why, "status": status}) + "\n"
         return Response(body, status, media_type="application/json", headers=headers)
-    page = rendered("error.html", [], status=status, phrase=HTTPStatus(status).phrase, why=why)
+    page = rendered("error.html", [], PAGES, status=status, phrase=HTTPStatus(status).phrase, why=why)
     return HTMLResponse(page, status, headers=headers)

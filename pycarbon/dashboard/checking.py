@@ -12,6 +12,7 @@ import asyncio
 import contextlib
 import json
 import os
+import signal
 import sys
 import time
 from pathlib import Path
@@ -21,7 +22,9 @@ from pycarbon.store.incoming import Taken
 CPU_S, WALL_S = 30, 60
 MOST_MEMORY_BYTES = 4 << 30
 IDLE_S = 60.0
+_SIGXCPU = getattr(signal, "SIGXCPU", 0)
 _TOO_MUCH = Taken(400, "refused", "the file takes too much time or memory to read")
+_NOT_NOW = Taken(503, "refused", "the server did not come to read the file; send it again later")
 
 
 class Checker:
@@ -43,9 +46,9 @@ class Checker:
                 process.stdin.write(json.dumps({"part": str(part), "id": id}).encode() + b"\n")
                 line = await asyncio.wait_for(process.stdout.readline(), WALL_S)
                 return Taken(**json.loads(line))
-            except (asyncio.TimeoutError, ConnectionError, ValueError):  # ValueError: it died amid its line
-                await self._end()
-                return _TOO_MUCH
+            except (asyncio.TimeoutError, ConnectionError, ValueError):  # ValueError: it died before its line
+                out_of_time = await self._end() == -_SIGXCPU
+                return _TOO_MUCH if out_of_time else _NOT_NOW
             except asyncio.CancelledError:
                 await self._end()
                 raise
@@ -77,14 +80,16 @@ class Checker:
         if process is not None and process.stdin is not None:
             self._leaving = asyncio.get_running_loop().call_later(IDLE_S, process.stdin.close)
 
-    async def _end(self) -> None:
+    async def _end(self) -> int:
+        """End it, and give its exit status: minus a signal where one ended it before we did."""
         if self._leaving is not None:
             self._leaving.cancel()
         process, self._process = self._process, None
-        if process is not None and process.returncode is None:
-            with contextlib.suppress(ProcessLookupError):
-                process.kill()
-            await process.wait()
+        if process is None:
+            return 0
+        with contextlib.suppress(ProcessLookupError):
+            process.kill()
+        return await process.wait()
 
 
 def main(folder: str) -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from pycarbon.dashboard.access import LOCAL, Access, Visitor
-from pycarbon.dashboard.sharing import confined
+from pycarbon.dashboard.sharing import address_of, confined
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -112,6 +112,8 @@ class Guard:
     def _confine(self, scope: Scope, visitor: Visitor) -> None:
         assert visitor.shared is not None
         query = confined(visitor.shared, scope["path"], scope["query_string"].decode("latin-1"), self._project_of)
+        if query is None and scope["path"] == "/":  # where our name leads to, on every page
+            raise Refused(303, "this link shows one project", {"location": address_of(visitor.shared)})
         if query is None:
             raise Refused(
                 403, f"this link shows the project {visitor.shared.project!r} and nothing else; ask for a token"

@@ -30,7 +30,8 @@ class Page:
     """One page. `tables` are the members of the view that are lists of rows, with their columns: they can be had as
     CSV and Parquet (`?format=csv&table=NAME`; the first one where no name is given).
 
-    `label` is its name in the navigation, empty where it has no place there.
+    `label` is its name in the navigation, empty where it has no place there. `subject` names the parameters that say
+    what the page is about; the others filter it. Without a `path` it is for programs only.
     """
 
     path: str
@@ -38,4 +39,5 @@ class Page:
     view: View
     template: str
     label: str = ""
+    subject: tuple[str, ...] = ()
     tables: Mapping[str, Columns] = field(default_factory=dict)

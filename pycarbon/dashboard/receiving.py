@@ -13,13 +13,16 @@ if TYPE_CHECKING:
     from starlette.types import Receive
 
 
-class NotTaken(Exception):
-    """A body that was not taken to its end: the status to answer with, and why in one line."""
+FULL = "the server's disk is full; the run stays with you, send it again later"
 
-    def __init__(self, status: int, why: str) -> None:
+
+class NotTaken(Exception):
+    """A body that was not taken: the status to answer with, why in one line, and whether more of it may come."""
+
+    def __init__(self, status: int, why: str, *, may_come: bool = False) -> None:
         """Say why."""
         super().__init__(why)
-        self.status, self.why = status, why
+        self.status, self.why, self.may_come = status, why, may_come
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,15 +48,17 @@ async def pieces(receive: Receive, most_bytes: int, pace: Pace) -> AsyncIterator
             message = await asyncio.wait_for(receive(), left_s)
         except asyncio.TimeoutError:
             raise NotTaken(
-                408, f"{received} bytes came in {time.monotonic() - began_s:.0f} s, which is too slow; send it again"
+                408,
+                f"{received} bytes came in {time.monotonic() - began_s:.0f} s, which is too slow; send it again",
+                may_come=True,
             ) from None
         if message["type"] == "http.disconnect":
             raise NotTaken(400, f"the connection ended after {received} bytes; send it again")
         piece = message.get("body", b"")
         received += len(piece)
-        if received > most_bytes:
-            raise NotTaken(413, f"more than the {most_bytes} bytes that may come")
         more = message.get("more_body", False)
+        if received > most_bytes:
+            raise NotTaken(413, f"more than the {most_bytes} bytes that may come", may_come=more)
         if piece:
             yield piece
 
@@ -61,5 +66,5 @@ async def pieces(receive: Receive, most_bytes: int, pace: Pace) -> AsyncIterator
 def disk_problem(error: OSError) -> NotTaken:
     """Say what is wrong with the disk, without a path of the server's."""
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return NotTaken(507, "the server's disk is full; the run stays with you, send it again later")
+        return NotTaken(507, FULL)
     return NotTaken(503, f"the server cannot write its store ({error.strerror}); send it again later")

@@ -12,7 +12,9 @@ EVERY_S = 3.0
 
 
 class Refreshing:
-    """Brings a store's index up to date in the background. `problem` is why the last look failed, else empty.
+    """Brings a store's index up to date in the background, at the earliest `every_s` after the last time.
+
+    `problem` is why the last look failed, else empty.
 
     A page is made from the index as it is: what was found while it was made is on the next one.
     """
@@ -20,7 +22,7 @@ class Refreshing:
     def __init__(self, store: Store, every_s: float = EVERY_S) -> None:
         """Start nothing yet: the first page does."""
         self.problem = ""
-        self._store, self._every_s = store, every_s
+        self._store, self.every_s = store, every_s
         self._lock = threading.Lock()
         self._thread: threading.Thread | None = None
         self._ended_s = float("-inf")
@@ -28,7 +30,7 @@ class Refreshing:
     def soon(self) -> None:
         """Look now, unless somebody does, or just did; does not wait."""
         with self._lock:
-            if self._thread is not None or time.monotonic() - self._ended_s < self._every_s:
+            if self._thread is not None or time.monotonic() - self._ended_s < self.every_s:
                 return
             self._thread = threading.Thread(target=self._look, name="refresh", daemon=True)
             self._thread.start()

@@ -77,8 +77,12 @@ def serve(
             timeout_graceful_shutdown=GRACE_S,
         )
     )
-    # uvicorn stops at these signals and then raises them once more, which is to end nothing else
-    before = {number: signal.signal(number, lambda *_: None) for number in (signal.SIGINT, signal.SIGTERM)}
+
+    def stop(*_: object) -> None:
+        server.should_exit = True
+
+    # before uvicorn listens to these signals itself, and when it raises them once more as it ends
+    before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         if ready is not None:
             ready()

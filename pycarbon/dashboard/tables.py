@@ -45,7 +45,7 @@ _PARQUET = "application/vnd.apache.parquet"
 
 def _csv(rows: Sequence[dict[str, Any]], columns: Columns) -> bytes:
     sink = io.StringIO()
-    writer = csv.writer(sink, lineterminator="\n")
+    writer = csv.writer(sink, lineterminator="\r\n")  # RFC 4180; else a lone CR in a text would end its row
     writer.writerow(columns)
     for row in rows:
         writer.writerow([_cell(row[name], kind) for name, kind in columns.items()])
@@ -53,8 +53,10 @@ def _csv(rows: Sequence[dict[str, Any]], columns: Columns) -> bytes:
 
 
 def _cell(value: Any, kind: str) -> Any:
-    if value is None or kind != "text":
-        return {None: "", True: "true", False: "false"}.get(value, value) if not isinstance(value, float) else value
+    if value is None:
+        return ""
+    if kind != "text":
+        return str(value).lower() if isinstance(value, bool) else value
     text = clean(_text(value))
     return f"'{text}" if text.startswith(_OBEYED) else text
 
@@ -62,6 +64,8 @@ def _cell(value: Any, kind: str) -> Any:
 def _text(value: Any) -> str:
     if isinstance(value, dict):
         return "; ".join(f"{key}={text}" for key, text in value.items())
+    if isinstance(value, list):
+        return " ".join(value)
     return str(value)
 
 

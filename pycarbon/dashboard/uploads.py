@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from pycarbon.dashboard.checking import Checker
 from pycarbon.dashboard.guard import UPLOADS
 from pycarbon.dashboard.login import upload_answer
-from pycarbon.dashboard.receiving import NotTaken, Pace, disk_problem, pieces
+from pycarbon.dashboard.receiving import FULL, NotTaken, Pace, disk_problem, pieces
 from pycarbon.errors import PyCarbonError
 from pycarbon.store.incoming import ID, Part, Taken, clear
 
@@ -68,7 +68,8 @@ class Uploads:
             length = self._announced(request, id)
             if self._now >= self.at_once:
                 headers["retry-after"] = str(RETRY_AFTER_S)
-                raise NotTaken(503, f"{self.at_once} runs are being received already; send it again soon")
+                why = f"{self.at_once} runs are being received already; send it again soon"
+                raise NotTaken(503, why, may_come=True)
             self._now += 1
             try:
                 taken = await self._receive(request, id, length)
@@ -76,8 +77,9 @@ class Uploads:
                 self._now -= 1
         except NotTaken as error:
             taken = Taken(error.status, "refused", error.why)
-            headers["connection"] = "close"
-            await _linger(request)
+            if error.may_come:
+                headers["connection"] = "close"
+                await _linger(request)
         if taken.status == 201:
             print(f"pycarbon: stored the run {id} from {request.scope['visitor'].name}", file=sys.stderr)
         return upload_answer(taken.status, id, taken.state, taken.message, headers)
@@ -97,6 +99,7 @@ class Uploads:
                 413,
                 f"the file has {length[:20]} bytes and this server takes {self.largest_bytes};"
                 " `pycarbon serve --largest-upload` raises that",
+                may_come=True,
             )
         return int(length)
 
@@ -105,7 +108,7 @@ class Uploads:
         part: Part | None = None
         try:
             if shutil.disk_usage(self.folder).free < length + SPARE_BYTES:
-                raise NotTaken(507, "the server's disk is full; the run stays with you, send it again later")
+                raise NotTaken(507, FULL, may_come=True)
             part = Part(self.folder)
             await self._write(request, part, length)
             return await self._checker.check(part.path, id)
