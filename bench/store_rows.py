@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import random
 import sys
-from bisect import bisect_left, bisect_right, insort
+from bisect import bisect_left, bisect_right
 from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
 
 from pycarbon.store.database import Database
-from pycarbon.store.rows import INSERT, INSERT_TAG, Place, tags_of, values_of
+from pycarbon.store.rows import INSERT, INSERT_TAG, Place, values_of
 from pycarbon.store.schema import ADDED, KEYS, added, statements
 from pycarbon.store.summary import RunSummary
 
@@ -69,13 +69,15 @@ def summaries(count: int, seed: int = 1) -> Iterator[RunSummary]:
         )
 
 
-def with_neighbours(runs: list[RunSummary]) -> Iterator[tuple[RunSummary, int]]:
-    """Give each run with the number of those that were beside it."""
+def with_neighbours(count: int) -> Iterator[tuple[RunSummary, int]]:
+    """Give each run with the number of those that were beside it; they are drawn twice, since a million is much."""
     starts, ends = defaultdict(list), defaultdict(list)
-    for run in runs:
-        insort(starts[run.boot], run.started_s)
-        insort(ends[run.boot], run.ended_s)
-    for run in runs:
+    for run in summaries(count):
+        starts[run.boot].append(run.started_s)
+        ends[run.boot].append(run.ended_s)
+    for moments in ends.values():
+        moments.sort()
+    for run in summaries(count):
         begun = bisect_left(starts[run.boot], run.ended_s)
         over = bisect_right(ends[run.boot], run.started_s)
         yield run, begun - over - 1
@@ -92,11 +94,11 @@ def fill(folder: Path, count: int) -> None:
         ).fetchall():
             if name != "runs_file":
                 connection.execute(f"DROP {kind} {name}")
-        tags: list[tuple[str, str, str]] = []
-        for number, (each, beside) in enumerate(with_neighbours(list(summaries(count)))):
+        tags: list[tuple[str, str, int | None]] = []
+        for number, (each, beside) in enumerate(with_neighbours(count)):
             place = Place("", f"acme/{each.project}/{number:08d}.pcr", 6000, number)
-            connection.execute(INSERT, values_of(each, place, beside))
-            tags += tags_of(each)
+            row = connection.execute(INSERT, values_of(each, place, beside)).lastrowid
+            tags += [(key, value, row) for key, value in each.tags.items()]
         connection.executemany(INSERT_TAG, sorted(tags))
         for text in extras:
             if text.startswith("CREATE INDEX"):
@@ -108,6 +110,10 @@ def fill(folder: Path, count: int) -> None:
             connection.execute(
                 f"INSERT INTO {table} ({names}) SELECT {', '.join(keys)}, {sums} FROM runs GROUP BY {', '.join(keys)}"
             )
+        connection.execute(
+            "INSERT INTO tag_runs SELECT key, value, project, organisation, count(*)"
+            " FROM tags JOIN runs ON number = run GROUP BY key, value, project, organisation"
+        )
         for text in extras:
             if text.startswith("CREATE TRIGGER"):
                 connection.execute(text)
