@@ -66,6 +66,13 @@ picture: $(READY)  ## redraw the picture of the demo at the top of the README
 	@$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[demo,picture]'
 	$(BIN)/python docs/pictures/draw_demo.py
 
+.PHONY: pages
+pages: $(READY)  ## redraw the pictures of the report and of the dashboard, in the system's Chromium
+	@$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[test]'
+	$(BIN)/python docs/pictures/draw_report.py
+	$(BIN)/python docs/pictures/draw_dashboard.py
+	$(BIN)/python docs/pictures/draw_dashboard_runs.py
+
 .PHONY: clean
 clean:  ## remove everything that was built
 	rm -rf $(VENV) build dist *.egg-info .cache .benchmarks .hypothesis .mypy_cache .pytest_cache .ruff_cache
