@@ -18,7 +18,7 @@ def test_a_figure_and_its_ends_are_in_one_unit():
 def test_what_nobody_knows_has_no_kind():
     row = told_figure("This process", "J", "attributed", (None, None, None))
     assert (row["value"], row["text"], row["between"], row["kind"]) == (None, "not known", "", "")
-    assert told_figure("Energy", "J", "measured", (1.0, None, None))["between"] == ""
+    assert told_figure("Energy", "J", "measured", (1.0, None, None))["between"] == "interval not known"
 
 
 @given(st.text())
