@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -161,10 +160,16 @@ class Run(Rated):
         return [
             Modelled(used, self._cpu.border_ns, self._window_j(channel))
             if channel.source == "model"
-            else Measured(used, channel, Timeline(self.data, channel))
+            else Measured(used, channel, self.timeline(channel))
             for channel, used in zip(self._energy_channels, self.energy.channels, strict=True)
             if used.in_total
         ]
+
+    def timeline(self, channel: Channel) -> Timeline:
+        """Give the energy of a counter between any two moments of the run; made once."""
+        if channel.id not in self._timelines:
+            self._timelines[channel.id] = Timeline(self.data, channel)
+        return self._timelines[channel.id]
 
     @cached_property
     def energy(self) -> Energy:
@@ -257,7 +262,7 @@ class Run(Rated):
         if not whole:
             beside_ns = max(end_ns - start_ns, BESIDE_NS)  # whose edges tell the power at the part's own rims
             data = data.part(channel, start_ns - beside_ns, end_ns + beside_ns)
-        timeline = Timeline(data, channel)
+        timeline = self.timeline(channel) if whole else Timeline(data, channel)
         powers = (whole and self._powers.get(domain)) or series.measured(timeline, start_ns, end_ns)
         if whole:
             self._powers[domain] = powers
@@ -271,6 +276,10 @@ class Run(Rated):
 
     @cached_property
     def _powers(self) -> dict[str, Powers]:
+        return {}
+
+    @cached_property
+    def _timelines(self) -> dict[int, Timeline]:
         return {}
 
     def _window_w(self, channel: Channel) -> NDArray[np.float64]:
@@ -314,7 +323,7 @@ class Run(Rated):
     def _window_j(self, channel: Channel) -> NDArray[np.float64]:
         """Give the best estimate of a channel's energy in each window of the CPU time."""
         if channel.source != "model":
-            return np.diff(Timeline(self.data, channel).best_j(self._cpu.border_ns))
+            return np.diff(self.timeline(channel).best_j(self._cpu.border_ns))
         window_s = self._cpu.window_s
         utilisation = np.divide(
             self._cpu.busy_s, window_s * self._threads, out=np.zeros_like(window_s), where=window_s > 0
@@ -351,12 +360,12 @@ class Run(Rated):
         if not self._cpu.process_known:
             return None
         of_cpu = shares(self._cpu)
+        slices = {gpu.domain: gpu.slice_share for gpu in self.gpus}
         sums = np.zeros(3)
-        for channel in self._energy_channels:
-            if not channel.in_total:
-                continue
-            window_j = self._window_j(channel)
-            share = self._share_of_gpu(channel.domain) if channel.domain.startswith("gpu-") else of_cpu
+        for channel in [one for one in self._energy_channels if one.in_total]:
+            window_j, domain, share = self._window_j(channel), channel.domain, of_cpu
+            if domain.startswith("gpu-"):
+                share = gpu_shares(self.data, domain, self._cpu.border_ns, slices.get(domain))
             sums += [float((part * window_j).sum()) for part in share]
         low, best, high = sums.tolist()
         if total.best <= 0:
@@ -367,20 +376,12 @@ class Run(Rated):
             max(min(high * total.high / total.best, total.high), best),
         )
 
-    def _share_of_gpu(self, domain: str) -> Sequence[NDArray[np.float64]]:
-        """Give the tree's share in each window: as the driver tells, else its slices' part, else nobody knows."""
-        border_ns = self._cpu.border_ns
-        parts = {gpu.domain: gpu.slice_share for gpu in self.gpus}
-        none = np.zeros(len(border_ns) - 1)
-        return gpu_shares(self.data, domain, border_ns) or (none, none + (parts.get(domain) or 0.0), none + 1)
-
 
 def figures(run: Run) -> dict[str, Any]:
     """Give what a run's footer keeps of its figures, as `totals`; the regions where that takes little time."""
     ledger = run.data.ledger
-    regions: tuple[Region, ...] | None = None
-    if ledger is None or (len(ledger.nodes) <= MOST_NODES and len(ledger.rows) <= MOST_ROWS):
-        regions = tuple(run.regions)
+    few = ledger is None or (len(ledger.nodes) <= MOST_NODES and len(ledger.rows) <= MOST_ROWS)
+    regions = tuple(run.regions) if few else None
     outside = run.outside if regions else None
     return {"totals": totals.to_dict(Totals(run.energy, tuple(run._remarks), regions, outside, run.energy_by_hour))}
 

@@ -96,9 +96,12 @@ def _process_s(run: RunData, border_ns: Array, part: Array) -> tuple[Array, Arra
     return process_s, process_s + unseen_s * part, channel is not None or exact_s is not None
 
 
-def gpu_shares(run: RunData, domain: str, border_ns: Array) -> tuple[Array, Array, Array] | None:
-    """Give the tree's share of a GPU's energy in each window, as shares() does; None where its driver does not tell.
+def gpu_shares(
+    run: RunData, domain: str, border_ns: Array, slice_share: float | None = None
+) -> tuple[Array, Array, Array]:
+    """Give the tree's share of a GPU's energy in each window, as shares() does.
 
+    Where its driver does not tell, that is `slice_share`, the part that the tree's slices are, or nobody knows it.
     A tree that had the GPU for itself may answer for all of it: without it the GPU would sleep. Where kernels of
     several processes run at once, their times add up to more than the window.
     """
@@ -106,7 +109,8 @@ def gpu_shares(run: RunData, domain: str, border_ns: Array) -> tuple[Array, Arra
     for name in (f"{domain}-process", f"{domain}-processes"):
         channel = run.channel(name)
         if channel is None or not len(run.edges_of(channel)):
-            return None
+            none = np.zeros(len(border_ns) - 1)
+            return none, none + (slice_share or 0.0), none + 1
         used_s.append(np.maximum(np.diff(Timeline(run, channel).best_j(border_ns)), 0.0))
     window_s = np.diff(border_ns) / 1e9
     own_s, others_s = used_s[0], used_s[1] - used_s[0]

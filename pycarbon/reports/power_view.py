@@ -17,9 +17,8 @@ from numpy.typing import NDArray
 
 from pycarbon.analysis import Run
 from pycarbon.energy import Timeline
-from pycarbon.energy import power as windowed
 from pycarbon.run import Channel, Flag, RunData
-from pycarbon.series import POWER_DTYPE, measured
+from pycarbon.series import POWER_DTYPE
 
 MOST_DOMAINS = 12
 MOST_WINDOWS = 24_000
@@ -93,14 +92,9 @@ def embedded(run: Run) -> dict[str, Any]:
 
 def _embedded(run: Run, channel: Channel, number: int, most: int) -> dict[str, Any]:
     own: Spans = []
-    if channel.source == "model":
-        found = run.power(channel.domain, most=most)
-    else:
-        start_ns, end_ns = run.data.start_ns, run.data.end_ns
-        timeline = Timeline(run.data, channel)
-        windows = windowed(timeline, start_ns, end_ns, None, most)
-        found = measured(timeline, start_ns, end_ns).series(*windows)
-        own, _ = _longest(_unread_ns(timeline, end_ns), run, 0.0, run.duration_s)
+    found = run.power(channel.domain, most=most)
+    if channel.source != "model":
+        own, _ = _longest(_unread_ns(run.timeline(channel), run.data.end_ns), run, 0.0, run.duration_s)
     low, mean, high = (np.maximum(found[name], 0.0) for name in ("min_w", "power_w", "max_w"))
     top_w = float(high.max(initial=0.0)) or 1.0
     window_s = run.duration_s / len(found) if len(found) else 0.0
