@@ -336,7 +336,7 @@ class Run(Rated):
         if channel.domain in told:
             return told_energy(channel, float(told[channel.domain]), self.duration_s)
         if channel.source != "model":
-            return channel_energy(self.data, channel)
+            return channel_energy(self.data, channel, self.timeline(channel))
         curve, cpu = self._curves[channel.domain], self._cpu
         best = self._window_j(channel)
         best_j, duration_s = float(best.sum()), self.duration_s

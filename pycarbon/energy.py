@@ -319,9 +319,9 @@ def _covered_ns(
     return covered_ns
 
 
-def channel_energy(run: RunData, channel: Channel) -> ChannelEnergy:
-    """Say what a counter's channel used over its run."""
-    timeline = Timeline(run, channel)
+def channel_energy(run: RunData, channel: Channel, made: Timeline | None = None) -> ChannelEnergy:
+    """Say what a counter's channel used over its run; `made` is its timeline, where there is one already."""
+    timeline = Timeline(run, channel) if made is None else made
     start_ns, end_ns = run.start_ns, run.end_ns
     span = timeline.between(start_ns, end_ns)
     duration_s = (end_ns - start_ns) / 1e9
