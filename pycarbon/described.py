@@ -65,7 +65,9 @@ class Described:
     def started(self) -> datetime:
         """When it began, with the offset of the place; PyCarbonError where it does not say."""
         try:
-            started = datetime.fromisoformat(self.started_at)
+            # Z is an offset in RFC 3339, and for Python from 3.11 on
+            text = self.started_at
+            started = datetime.fromisoformat(f"{text[:-1]}+00:00" if text.endswith("Z") else text)
             if started.tzinfo is None:
                 raise ValueError("without an offset")
         except ValueError:

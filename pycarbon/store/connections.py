@@ -73,6 +73,10 @@ class Connections:
                 held.connection.close()
             self._idle.clear()
 
+    def __del__(self) -> None:
+        """Close what is idle when nobody can ask any more: Python warns of connections that are left to it."""
+        self.close()
+
     def _taken(self) -> Held | None:
         while True:
             with self._lock:
