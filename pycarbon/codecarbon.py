@@ -93,7 +93,7 @@ def rows(path: Path) -> Iterator[Row | Refused]:
         encoding = "utf-16" if start in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig"
         with path.open(encoding=encoding, errors="replace", newline="") as text:
             yield from _rows(text, path)
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, csv.Error) as error:  # of its first line: those of rows are told one by one
         why = getattr(error, "strerror", None) or str(error)
         raise PyCarbonError(f"{path} cannot be read: {why}") from None
 
