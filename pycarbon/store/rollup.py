@@ -61,7 +61,7 @@ def summed(parts: Iterable[RollUp]) -> RollUp:
     columns = zip(*map(_values, parts), strict=True)
     named = zip(RollUp.__slots__, columns, strict=False)
     values: dict[str, Any] = {
-        name: sum(column) if name in _COUNTS else round(fsum(column), 6)  # each is a whole number of millionths
+        name: sum(column) if name in _COUNTS else round(fsum(column), 9)  # each is a whole number of µJ or ng
         for name, column in named
     }
     return RollUp(**values)

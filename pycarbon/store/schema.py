@@ -1,6 +1,6 @@
 """The tables of the index, and the triggers that keep its sums: one transaction changes a run and every sum it is in.
 
-    runs --triggers--> one table of sums for each of KEYS, in whole µJ, µg and ms: exact in any order
+    runs --triggers--> one table of sums for each of KEYS, in whole µJ, ng and ms: exact in any order
     tags --triggers--> tag_runs                      how many runs of a project have a tag
     refused, folders, sources, state
 
@@ -29,7 +29,7 @@ KEYS = {
 }
 """What sums are kept by, small tables first: a question is answered from the first one that knows all it is about."""
 
-_MS, _MICRO = 1e3, 1e6
+_MS, _MICRO, _NANO = 1e3, 1e6, 1e9
 
 
 def _whole(value: str, scale: float) -> str:
@@ -46,10 +46,10 @@ ADDED = {
     "high_j": (_whole("ifnull({r}high_j, {r}energy_j)", _MICRO), _MICRO),
     "measured_j": (_whole(f"CASE WHEN {_IS_MEASURED} THEN {{r}}energy_j END", _MICRO), _MICRO),
     "process_j": (_whole("{r}process_j", _MICRO), _MICRO),
-    "co2e_g": (_whole("{r}co2e_g", _MICRO), _MICRO),
-    "low_g": (_whole("ifnull({r}low_g, {r}co2e_g)", _MICRO), _MICRO),
-    "high_g": (_whole("ifnull({r}high_g, {r}co2e_g)", _MICRO), _MICRO),
-    "measured_g": (_whole(f"CASE WHEN {_IS_MEASURED} THEN {{r}}co2e_g END", _MICRO), _MICRO),
+    "co2e_g": (_whole("{r}co2e_g", _NANO), _NANO),
+    "low_g": (_whole("ifnull({r}low_g, {r}co2e_g)", _NANO), _NANO),
+    "high_g": (_whole("ifnull({r}high_g, {r}co2e_g)", _NANO), _NANO),
+    "measured_g": (_whole(f"CASE WHEN {_IS_MEASURED} THEN {{r}}co2e_g END", _NANO), _NANO),
     "unknown": ("({r}energy_j IS NULL)", 1),
     "without_interval": (f"({_UNSURE})", 1),
     "beside": ("({r}beside > 0)", 1),

@@ -87,10 +87,10 @@ def sums_of(chosen: list[RunSummary], all_: list[RunSummary]) -> RollUp:
         high_j=_sum(_or(run.high_j, run.energy_j) for run in chosen),
         measured_j=_sum(run.energy_j for run in measured),
         process_j=_sum(run.process_j for run in chosen),
-        co2e_g=_sum(run.co2e_g for run in chosen),
-        low_g=_sum(_or(run.low_g, run.co2e_g) for run in chosen),
-        high_g=_sum(_or(run.high_g, run.co2e_g) for run in chosen),
-        measured_g=_sum(run.co2e_g for run in measured),
+        co2e_g=_sum((run.co2e_g for run in chosen), 1e9),
+        low_g=_sum((_or(run.low_g, run.co2e_g) for run in chosen), 1e9),
+        high_g=_sum((_or(run.high_g, run.co2e_g) for run in chosen), 1e9),
+        measured_g=_sum((run.co2e_g for run in measured), 1e9),
         unknown=len(chosen) - len(known),
         without_interval=sum(None in (run.low_j, run.high_j) for run in known),
         beside=len(beside),
@@ -102,9 +102,9 @@ def _or(value, instead):
     return instead if value is None else value
 
 
-def _sum(values) -> float:
-    # each is rounded to whole millionths, as the index keeps them
-    return sum(int((value or 0) * 1e6 + 0.5) for value in values) / 1e6
+def _sum(values, parts: float = 1e6) -> float:
+    # each is rounded to whole µJ, or ng, as the index keeps them
+    return sum(int((value or 0) * parts + 0.5) for value in values) / parts
 
 
 def fits(run: RunSummary, chosen: Filter) -> bool:
