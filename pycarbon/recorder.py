@@ -79,9 +79,8 @@ class Recorder:
         self._wake = threading.Event()
         self._thread: threading.Thread | None = None
         self._channels: list[Channel] = []
-        self._start_ns = 0
+        self._start_ns, self._synced_s = 0, time.monotonic()
         self._anchor: dict[str, int] = {}
-        self._synced_s = time.monotonic()
         self.store: Path | None = None
         """The run store that the run goes to; None where its user named a file."""
         self.sending: Sending | None = None
