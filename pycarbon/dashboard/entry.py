@@ -6,8 +6,8 @@ import shlex
 from pathlib import Path
 
 from pycarbon.dashboard.access import Access
-from pycarbon.dashboard.serving import is_loopback
 from pycarbon.errors import PyCarbonError
+from pycarbon.pushing.address import is_loopback
 
 
 def access_for(folder: Path, host: str, *, always: bool = False) -> Access | None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 from collections.abc import Callable
 from math import ceil
 from typing import TYPE_CHECKING, Any
@@ -10,6 +9,7 @@ from urllib.parse import urlsplit
 
 from pycarbon.dashboard.access import LOCAL, Access, Visitor
 from pycarbon.dashboard.sharing import address_of, confined
+from pycarbon.pushing.address import is_loopback
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -152,8 +152,7 @@ def check_loopback(request: Request) -> None:
 def is_loopback_name(host: str) -> bool:
     """Say whether a header `Host` names loopback, with or without a port."""
     try:
-        name = urlsplit(f"//{host}").hostname or ""
-        return name == "localhost" or ipaddress.ip_address(name).is_loopback
+        return is_loopback(urlsplit(f"//{host}").hostname or "")
     except ValueError:
         return False
 
